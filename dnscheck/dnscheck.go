@@ -1,3 +1,39 @@
+// Package dnscheck answers, from the DNS, the questions that decide whether a
+// message is delivered.
+//
+// # Where mail goes
+//
+// A sending server asks for the MX records of the recipient's domain. Each
+// names a host and a preference; the lowest is tried first. The name must be
+// a host's own: neither an address nor an alias (CNAME). Then it asks for the
+// addresses of that host, A for IPv4 and AAAA for IPv6, and connects to port 25.
+//
+// A domain without any MX record is its own mail server: its A and AAAA are
+// used (the implicit MX of RFC 5321 section 5.1). A domain with the one record
+// "MX 0 ." says that it takes no mail at all (the null MX of RFC 7505); so mail
+// for it fails at once instead of being tried for days.
+//
+// # Who is calling
+//
+// A receiving server knows its caller's address only, and asks the other way
+// round: the PTR record under in-addr.arpa or ip6.arpa names the host. Whoever
+// holds the address may write any name there, so the name counts only when its
+// own A or AAAA leads back to the address: forward-confirmed reverse DNS,
+// FCrDNS. Many servers refuse callers that lack it, and many distrust a name
+// that is plainly made from the address, as on home lines. The PTR is set by
+// whoever provides the address, not by whoever owns the domain.
+//
+// # Four ways of not getting an answer
+//
+// NXDOMAIN: the name does not exist, and nothing below it does. NODATA: the
+// name exists, but has no record of that type. Both are knowledge, and the
+// mail bounces at once. SERVFAIL: the resolver tried and could not find out,
+// because the domain's name servers are dead, do not know the domain (lame),
+// or sign it wrongly (DNSSEC; such an answer comes once checking is disabled).
+// A timeout: nobody answered, and the fault may lie anywhere, the nearest
+// cable included. Neither says anything about the domain: a mail server waits
+// and tries again, and a check must not call the domain missing. [Status]
+// keeps the four apart.
 package dnscheck
 
 import (
@@ -52,15 +88,17 @@ func (s Status) Known() bool { return s == OK || s == NXDomain || s == NoData }
 // Absent says whether the thing asked for is certainly not there.
 func (s Status) Absent() bool { return s == NXDomain || s == NoData }
 
-// Record is one resource record, with the fields that its type has.
+// Record is one resource record, with the fields that its type has. Names are
+// lower case and without the trailing dot, except that the root is "."; a byte
+// that no host name has is escaped (RFC 1035 section 5.1), so they are ASCII.
 type Record struct {
-	Name       string // owner, lower case, without the trailing dot
+	Name       string // owner
 	Type       Type
 	TTL        time.Duration
 	Addr       netip.Addr // A, AAAA
-	Host       string     // MX, PTR, CNAME, NS, SOA (its primary): lower case, without the trailing dot
+	Host       string     // MX, PTR, CNAME, NS, SOA (its primary)
 	Preference uint16     // MX
-	Text       string     // TXT, its strings joined
+	Text       string     // TXT, its strings joined: raw bytes, fit for no terminal
 	TLSA       TLSA       // TLSA
 }
 
@@ -70,17 +108,31 @@ type TLSA struct {
 	Data                      []byte
 }
 
-// Answer is what a resolver said. Any response code is an answer.
+// Answer is what a resolver said. Any response code is an answer. It may be
+// shared with others: its Records are to be read only.
 type Answer struct {
-	Question  Question
+	Question  Question // as asked: the name absolute, in lower case and A-labels
 	Status    Status
-	Records   []Record // of the question's type, and the CNAMEs that led to them
-	Bogus     bool     // ServFail only, and only where asked for: the same question with CD is answered
-	Authentic bool     // the AD bit: the resolver validated it
-	Authority string   // owner of the SOA in the authority section, where there was one
-	Server    string   // who answered, "192.0.2.53:53"; where nobody did, who was asked last
+	Records   []Record      // of the question's type, and the CNAMEs that led to them
+	TTL       time.Duration // how long it may be kept, RFC 2308 section 5 included; 0 for what is not knowledge
+	Bogus     bool          // ServFail only, set by the checks of this package: the same question with CD is answered
+	Authentic bool          // the AD bit: the resolver says that it validated it
+	Authority string        // owner of the SOA in the authority section, where there was one
+	Server    string        // who answered, "192.0.2.53:53"; where nobody did, who was asked last
 	Took      time.Duration
 	Err       string // what went wrong, in the network's own words; empty for knowledge
+}
+
+// Found are the records of the question's type, without the CNAMEs that led
+// to them.
+func (a Answer) Found() []Record {
+	var found []Record
+	for _, r := range a.Records {
+		if r.Type == a.Question.Type {
+			found = append(found, r)
+		}
+	}
+	return found
 }
 
 // Resolver answers questions. Every response code, and every failure to get
@@ -100,8 +152,10 @@ type Addresses struct {
 	CNAME  string       // where the name led to, if it is an alias
 	Addrs  []netip.Addr // IPv4 first
 	V4, V6 Status
+	Bogus  bool // either family is ServFail because DNSSEC does not validate
 	Server string
 	Took   time.Duration
+	Err    string // of the family that failed, as in [Answer]
 }
 
 // Status sums both families up: OK where either has an address; a failure
@@ -126,8 +180,10 @@ type MX struct {
 	Null     bool     // "." : the domain takes no mail (RFC 7505)
 	Implicit bool     // no MX record; the domain's own address is used
 	Hosts    []MXHost // in order of preference; the domain itself where Implicit
+	Unasked  int      // hosts beyond the first 20, which were not looked at
 	Server   string
-	Took     time.Duration
+	Took     time.Duration // of everything
+	Err      string        // of the MX lookup, as in [Answer]
 }
 
 // MXHost is one mail server of a domain.
@@ -145,7 +201,7 @@ func (m MX) Outcome() Routing {
 	case !m.Status.Known():
 		return CannotTell
 	}
-	unknown := false
+	unknown := m.Unasked > 0
 	for _, h := range m.Hosts {
 		switch s := h.Status(); {
 		case s == OK:
@@ -176,10 +232,13 @@ const (
 type Reverse struct {
 	IP        netip.Addr
 	Status    Status // of the PTR lookup
+	Bogus     bool   // ServFail because DNSSEC does not validate
 	Names     []PTRName
-	Confirmed bool // at least one name resolves back to IP
+	Unasked   int  // names beyond the first 10, which were not looked at
+	Confirmed bool // at least one name resolves back to IP; see [Reverse.Iprev] for "certainly none"
 	Server    string
-	Took      time.Duration
+	Took      time.Duration // of everything
+	Err       string        // of the PTR lookup, as in [Answer]
 }
 
 // PTRName is one name that a PTR record gives.

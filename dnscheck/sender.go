@@ -1,0 +1,224 @@
+package dnscheck
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"blitiri.com.ar/go/spf"
+	"golang.org/x/net/publicsuffix"
+)
+
+// Result is what an authentication method concludes, in the words of RFC 8601.
+type Result string
+
+// The results. TempError may change by itself, PermError not.
+const (
+	Pass      Result = "pass"
+	Fail      Result = "fail"
+	SoftFail  Result = "softfail" // SPF only: probably not authorized
+	Neutral   Result = "neutral"  // SPF only: the domain says nothing about this address
+	None      Result = "none"     // nothing published
+	TempError Result = "temperror"
+	PermError Result = "permerror"
+)
+
+// SPF is whether a domain lets an address send in its name (RFC 7208).
+type SPF struct {
+	Domain  string // whose record it is: of the sender, else of HELO
+	Result  Result
+	Record  string // raw, empty where there is none or more than one
+	Lookups int    // DNS questions that it took; the limit of RFC 7208 counts terms instead
+	Took    time.Duration
+	Err     string // which mechanism matched, or what went wrong
+}
+
+// CheckSPF evaluates SPF as a receiving server would for a connection from ip.
+// The null sender "" (and "<>") stands for postmaster at helo (RFC 7208
+// section 2.4). A sender without a valid domain gives None (section 4.3), an
+// ip that is none PermError.
+func CheckSPF(ctx context.Context, r Resolver, ip netip.Addr, helo, sender string) SPF {
+	start := time.Now()
+	local, domain := mailbox(sender, helo)
+	result := SPF{Domain: display(domain), Result: None}
+	if _, err := absolute(domain); err != nil {
+		result.Err = err.Error()
+		return result
+	}
+	ip = ip.Unmap().WithZone("")
+	view := spfView{ctx: ctx, r: r, v6: ip.Is6(), result: &result}
+	verdict, err := spf.CheckHostWithSender(ip.AsSlice(), display(helo), local+"@"+result.Domain,
+		spf.WithContext(ctx), spf.WithResolver(&view))
+	result.Result = Result(verdict)
+	if err != nil {
+		result.Err = err.Error()
+	}
+	result.Took = time.Since(start)
+	return result
+}
+
+func mailbox(sender, helo string) (local, domain string) {
+	sender = strings.TrimSuffix(strings.TrimPrefix(sender, "<"), ">")
+	at := strings.LastIndexByte(sender, '@')
+	switch {
+	case sender == "":
+		return "postmaster", helo
+	case at <= 0:
+		return "postmaster", sender[at+1:]
+	}
+	return sender[:at], sender[at+1:]
+}
+
+// spfView shows a Resolver as the SPF library wants it. The library tells
+// failures apart only by the type *net.DNSError, unwrapped.
+type spfView struct {
+	ctx    context.Context
+	r      Resolver
+	v6     bool
+	result *SPF
+}
+
+func (v *spfView) ask(name string, t Type) ([]Record, error) {
+	v.result.Lookups++
+	a := ask(v.ctx, v.r, name, t)
+	switch {
+	case a.Status == OK:
+		return a.Found(), nil
+	case a.Status.Absent() || malformed(name): // RFC 7208 section 4.8
+		return nil, &net.DNSError{Err: string(NXDomain), Name: name, IsNotFound: true}
+	}
+	return nil, &net.DNSError{Err: a.Err, Name: name, Server: a.Server, IsTemporary: true, IsTimeout: a.Status == Timeout}
+}
+
+func (v *spfView) LookupTXT(_ context.Context, name string) ([]string, error) {
+	recs, err := v.ask(name, TypeTXT)
+	var texts, records []string
+	for _, rec := range recs {
+		texts = append(texts, rec.Text)
+		if version, _, _ := strings.Cut(rec.Text, " "); strings.EqualFold(version, "v=spf1") {
+			records = append(records, rec.Text)
+		}
+	}
+	if len(records) == 1 && display(name) == v.result.Domain {
+		v.result.Record = records[0]
+	}
+	return texts, err
+}
+
+func (v *spfView) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	recs, err := v.ask(name, TypeMX)
+	var mxs []*net.MX
+	for _, rec := range recs {
+		mxs = append(mxs, &net.MX{Host: rec.Host, Pref: rec.Preference})
+	}
+	return mxs, err
+}
+
+// LookupIPAddr asks for IPv4 always, because "exists" means it whatever the
+// client's family (RFC 7208 section 5.7), and for IPv6 where it could match.
+// One family that fails is a failure: the address may be there.
+func (v *spfView) LookupIPAddr(_ context.Context, host string) ([]net.IPAddr, error) {
+	recs, err := v.ask(host, TypeA)
+	if v.v6 && !temporary(err) {
+		var six []Record
+		six, err = v.ask(host, TypeAAAA)
+		recs = append(recs, six...)
+	}
+	var addrs []net.IPAddr
+	for _, rec := range recs {
+		addrs = append(addrs, net.IPAddr{IP: rec.Addr.AsSlice()})
+	}
+	if len(addrs) > 0 && !temporary(err) {
+		return addrs, nil
+	}
+	return nil, err
+}
+
+func temporary(err error) bool {
+	failure, ok := errors.AsType[*net.DNSError](err)
+	return ok && failure.IsTemporary
+}
+
+func (v *spfView) LookupAddr(_ context.Context, addr string) ([]string, error) {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return nil, err
+	}
+	recs, err := v.ask(ReverseName(ip), TypePTR)
+	var names []string
+	for _, rec := range recs {
+		names = append(names, rec.Host)
+	}
+	return names, err
+}
+
+// DMARC is what a domain asks receivers to do with mail in its name that
+// neither SPF nor DKIM vouches for (RFC 7489).
+type DMARC struct {
+	Domain string // where the record was looked for last: the domain, else its organizational domain
+	Status Status // OK: a record applies; NoData and NXDomain: none does
+	Record string // raw
+	Policy string // none, quarantine, reject; "" where no record applies
+	Took   time.Duration
+	Err    string // as in [Answer], or what is wrong with the records
+}
+
+// CheckDMARC finds the policy for mail from a domain (RFC 7489 section 6.6.3).
+func CheckDMARC(ctx context.Context, r Resolver, domain string) DMARC {
+	start := time.Now()
+	d := dmarcAt(ctx, r, display(domain), "p")
+	organizational, err := publicsuffix.EffectiveTLDPlusOne(d.Domain)
+	if d.Status.Absent() && d.Err == "" && err == nil && organizational != d.Domain {
+		d = dmarcAt(ctx, r, organizational, "sp")
+	}
+	d.Took = time.Since(start)
+	return d
+}
+
+// dmarcAt reads the record of one domain, the policy from the given tag, else
+// from "p".
+func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
+	a := ask(ctx, r, "_dmarc."+domain, TypeTXT)
+	d := DMARC{Domain: domain, Status: a.Status, Err: a.Err}
+	if a.Status != OK {
+		return d
+	}
+	d.Status = NoData
+	for _, rec := range a.Found() {
+		version, _, _ := strings.Cut(rec.Text, ";")
+		if name, value, _ := strings.Cut(version, "="); strings.TrimSpace(name) != "v" || strings.TrimSpace(value) != "DMARC1" {
+			continue
+		}
+		if d.Record != "" {
+			return DMARC{Domain: domain, Status: NoData, Err: "more than one DMARC record"}
+		}
+		d.Status, d.Record = OK, rec.Text
+		d.Policy = policy(rec.Text, tag)
+	}
+	if d.Status == OK && d.Policy == "" {
+		d.Err = "no policy that RFC 7489 knows"
+	}
+	return d
+}
+
+func policy(record, tag string) string {
+	var own, fallback string
+	for part := range strings.SplitSeq(record, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		switch value = strings.ToLower(strings.TrimSpace(value)); strings.TrimSpace(name) {
+		case tag:
+			own = value
+		case "p":
+			fallback = value
+		}
+	}
+	for _, p := range []string{own, fallback} {
+		if p == "none" || p == "quarantine" || p == "reject" {
+			return p
+		}
+	}
+	return ""
+}

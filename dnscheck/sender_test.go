@@ -1,0 +1,125 @@
+package dnscheck_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"diagnose/dnscheck"
+	"diagnose/dnscheck/dnstest"
+)
+
+const senders = `
+	example.net.           300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+	example.org.           300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+	2.0.192.in-addr.arpa.  300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+	example.net.           300 IN TXT "some-verification=1"
+	example.net.           300 IN TXT "v=spf1 mx include:other.example.net" " -all"
+	example.net.           300 IN MX  10 mx.example.net.
+	mx.example.net.        300 IN A    192.0.2.1
+	mx.example.net.        300 IN AAAA 2001:db8::1
+	other.example.net.     300 IN TXT "v=spf1 ip4:192.0.2.128/25 -all"
+	soft.example.net.      300 IN TXT "v=spf1 ~all"
+	neutral.example.net.   300 IN TXT "v=spf1 ?all"
+	twice.example.net.     300 IN TXT "v=spf1 -all"
+	twice.example.net.     300 IN TXT "v=spf1 +all"
+	typo.example.net.      300 IN TXT "v=spf1 ipv4:192.0.2.1 -all"
+	broken.example.net.    300 IN TXT "v=spf1 a:fails.example.net -all"
+	greedy.example.net.    300 IN TXT "v=spf1 include:greedy.example.net -all"
+	helo.example.net.      300 IN TXT "v=spf1 ip4:192.0.2.1 -all"
+	exists.example.net.    300 IN TXT "v=spf1 exists:%{i}._spf.example.net -all"
+	1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2._spf.example.net. 300 IN A 127.0.0.2
+	ptr.example.net.       300 IN TXT "v=spf1 ptr:example.net -all"
+	1.2.0.192.in-addr.arpa. 300 IN PTR mx.example.net.
+	xn--r8jz45g.example.net. 300 IN TXT "v=spf1 +all"
+`
+
+func TestCheckSPF(t *testing.T) {
+	tests := []struct {
+		ip, sender string
+		result     dnscheck.Result
+		record     string
+	}{
+		{"192.0.2.1", "user@example.net", dnscheck.Pass, "v=spf1 mx include:other.example.net -all"},
+		{"::ffff:192.0.2.1", "user@EXAMPLE.net", dnscheck.Pass, "v=spf1 mx include:other.example.net -all"},
+		{"2001:db8::1", "user@example.net", dnscheck.Pass, "v=spf1 mx include:other.example.net -all"},
+		{"192.0.2.200", "user@example.net", dnscheck.Pass, "v=spf1 mx include:other.example.net -all"},
+		{"192.0.2.66", "user@example.net", dnscheck.Fail, "v=spf1 mx include:other.example.net -all"},
+		{"2001:db8::66", "user@example.net", dnscheck.Fail, "v=spf1 mx include:other.example.net -all"},
+		{"192.0.2.1", "user@soft.example.net", dnscheck.SoftFail, "v=spf1 ~all"},
+		{"192.0.2.1", "user@neutral.example.net", dnscheck.Neutral, "v=spf1 ?all"},
+		{"192.0.2.1", "user@mx.example.net", dnscheck.None, ""},
+		{"192.0.2.1", "user@missing.example.net", dnscheck.None, ""},
+		{"192.0.2.1", "user@no name", dnscheck.None, ""},
+		{"192.0.2.1", "user@twice.example.net", dnscheck.PermError, ""},
+		{"192.0.2.1", "user@typo.example.net", dnscheck.PermError, "v=spf1 ipv4:192.0.2.1 -all"},
+		{"192.0.2.1", "user@greedy.example.net", dnscheck.PermError, "v=spf1 include:greedy.example.net -all"},
+		{"192.0.2.1", "user@broken.example.net", dnscheck.TempError, "v=spf1 a:fails.example.net -all"},
+		{"2001:db8::1", "user@broken.example.net", dnscheck.TempError, "v=spf1 a:fails.example.net -all"},
+		{"192.0.2.1", "user@fails.example.net", dnscheck.TempError, ""},
+		{"192.0.2.1", "", dnscheck.Pass, "v=spf1 ip4:192.0.2.1 -all"},
+		{"192.0.2.2", "<>", dnscheck.Fail, "v=spf1 ip4:192.0.2.1 -all"},
+		{"2001:db8::1", "user@exists.example.net", dnscheck.Pass, "v=spf1 exists:%{i}._spf.example.net -all"},
+		{"192.0.2.1", "user@ptr.example.net", dnscheck.Pass, "v=spf1 ptr:example.net -all"},
+		{"192.0.2.1", "user@例え.example.net", dnscheck.Pass, "v=spf1 +all"},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			s := dnstest.New(t, strings.ReplaceAll(senders, "%{i}._spf", "%{ir}._spf"))
+			s.Fault("fails.example.net", dnstest.Silence)
+			s.Fault("broken.example.net AAAA", dnstest.ServFail)
+			got := dnscheck.CheckSPF(t.Context(), s.Resolver(), netip.MustParseAddr(tt.ip), "helo.example.net", tt.sender)
+			want := strings.ReplaceAll(tt.record, "%{i}._spf", "%{ir}._spf")
+			if got.Result != tt.result || got.Record != want {
+				t.Errorf("%s from %s: %+v", tt.sender, tt.ip, got)
+			}
+		})
+	}
+}
+
+func TestCheckSPFCannotTellWhereOneFamilyFails(t *testing.T) {
+	s := dnstest.New(t, senders)
+	s.Fault("mx.example.net AAAA", dnstest.ServFail)
+	got := dnscheck.CheckSPF(t.Context(), s.Resolver(), netip.MustParseAddr("2001:db8::1"), "", "user@example.net")
+	if got.Result != dnscheck.TempError {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCheckDMARC(t *testing.T) {
+	const zone = `
+		example.net.           300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		co.uk.                 300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		_dmarc.example.net.    300 IN TXT "unrelated"
+		_dmarc.example.net.    300 IN TXT "v=DMARC1; p=Reject; sp = quarantine; rua=mailto:d@example.net"
+		_dmarc.own.example.net. 300 IN TXT "v=DMARC1;p=none"
+		_dmarc.two.example.net. 300 IN TXT "v=DMARC1; p=none"
+		_dmarc.two.example.net. 300 IN TXT "v=DMARC1; p=reject"
+		_dmarc.odd.example.net. 300 IN TXT "v=DMARC1; p=maybe"
+		_dmarc.example.co.uk.  300 IN TXT "v=DMARC1; p=quarantine"
+	`
+	tests := []struct {
+		domain, at string
+		status     dnscheck.Status
+		policy     string
+	}{
+		{"example.net", "example.net", dnscheck.OK, "reject"},
+		{"sub.Example.NET.", "example.net", dnscheck.OK, "quarantine"},
+		{"a.b.example.co.uk", "example.co.uk", dnscheck.OK, "quarantine"},
+		{"own.example.net", "own.example.net", dnscheck.OK, "none"},
+		{"two.example.net", "two.example.net", dnscheck.NoData, ""},
+		{"odd.example.net", "odd.example.net", dnscheck.OK, ""},
+		{"other.co.uk", "other.co.uk", dnscheck.NXDomain, ""},
+		{"fails.example.net", "fails.example.net", dnscheck.Refused, ""},
+		{"no name", "no name", dnscheck.Failed, ""},
+	}
+	for _, tt := range tests {
+		s := dnstest.New(t, zone)
+		s.Fault("_dmarc.fails.example.net", dnstest.Refuse)
+		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), tt.domain)
+		if d.Domain != tt.at || d.Status != tt.status || d.Policy != tt.policy || (d.Policy != "") == (d.Err != "" || d.Status != dnscheck.OK) {
+			t.Errorf("%s: %+v", tt.domain, d)
+		}
+	}
+}
