@@ -1,0 +1,193 @@
+// Package cli is the command line: it turns flags, the configuration and the
+// environment into values, hands them to the packages that do the work, and
+// turns what comes back into an exit status.
+//
+// The rules of the interface. Standard output carries the report and nothing
+// else; warnings and hints go to standard error, each naming the file or the
+// target and what to do next. One bad input never keeps the others from being
+// read. Without --probe nothing leaves the machine.
+//
+//	0  answered, and nothing is wrong on our side
+//	1  could not run: unreadable input, no resolver
+//	2  the command line makes no sense
+//	3  answered, and the fault is ours; for single checks: a fault was found
+//	4  answered "do not know"
+//
+// Of several the worst wins, in the order 1, 3, 4, 0.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"diagnose/cmd/report"
+)
+
+// Version is what diagnose version prints, and a part of every JSON report.
+const Version = "0.1.0"
+
+// The exit statuses.
+const (
+	statusOK      = 0
+	statusFailed  = 1
+	statusUsage   = 2
+	statusFault   = 3
+	statusUnknown = 4
+)
+
+// Env is everything of the process that a run touches.
+type Env struct {
+	Args     []string // without the program's name
+	In       io.Reader
+	Out, Err io.Writer
+	Getenv   func(string) string
+	Hostname func() (string, error)
+	Terminal bool // Out is a terminal
+	Progress bool // Err is one
+}
+
+// IsTerminal says whether a file is a terminal.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Main runs one command and returns its exit status. It never exits the
+// process and keeps no state between runs.
+func Main(ctx context.Context, env Env) int {
+	a := &app{Env: env}
+	prepareConsole()
+	if err := a.loadWords(language(env)); err != nil {
+		a.complain(err.Error())
+		return statusFailed
+	}
+	root := a.root()
+	root.SetArgs(env.Args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	err := root.ExecuteContext(ctx)
+	var failed *runError
+	switch {
+	case err == nil:
+	case errors.As(err, &failed):
+		a.complain(failed.Error())
+		a.saw(statusFailed)
+	case errors.Is(err, context.Canceled):
+		a.saw(statusFailed)
+	default: // cobra's: flags, arguments
+		a.complain(err.Error())
+		a.complain(a.words.Say("hint.usage", nil))
+		return statusUsage
+	}
+	return a.status
+}
+
+// app is one run.
+type app struct {
+	Env
+	words  *report.Words
+	opt    options
+	status int
+}
+
+// runError is a failure to run, as opposed to a command line that makes no
+// sense.
+type runError struct{ error }
+
+func (e *runError) Unwrap() error { return e.error }
+
+func failed(format string, args ...any) error { return &runError{fmt.Errorf(format, args...)} }
+
+// complain writes a line to standard error.
+func (a *app) complain(line string) { fmt.Fprintln(a.Err, "diagnose: "+report.Safe(line)) }
+
+// warn complains in words of the catalogue.
+func (a *app) warn(key string, args map[string]string) {
+	fmt.Fprintln(a.Err, "diagnose: "+a.words.Say(key, args))
+}
+
+// saw keeps the worst status, in the order 1, 3, 4, 0.
+func (a *app) saw(status int) {
+	order := []int{statusOK, statusUnknown, statusFault, statusFailed}
+	rank := func(s int) int {
+		for i, o := range order {
+			if o == s {
+				return i
+			}
+		}
+		return len(order)
+	}
+	if rank(status) > rank(a.status) {
+		a.status = status
+	}
+}
+
+func (a *app) loadWords(lang string) (err error) {
+	a.words, err = report.Load(lang)
+	return err
+}
+
+// language is the one of --lang, else of the environment. It is needed before
+// the flags are parsed, for the help texts.
+func language(env Env) string {
+	for i, arg := range env.Args {
+		if arg == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+			lang, _ := report.Match(v)
+			return lang
+		}
+		if arg == "--lang" && i+1 < len(env.Args) {
+			lang, _ := report.Match(env.Args[i+1])
+			return lang
+		}
+	}
+	for _, name := range []string{"DIAGNOSE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := env.Getenv(name); v != "" {
+			lang, _ := report.Match(v)
+			return lang
+		}
+	}
+	return "en"
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "diagnose [--probe] [FILE | DIR | MBOX | -]...",
+		Short:         a.words.Say("help.root", nil),
+		Long:          a.words.Say("help.root-long", nil),
+		Example:       a.words.Say("help.root-examples", nil),
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && a.stdinIsTerminal() {
+				return c.Help()
+			}
+			return a.bounces(c.Context(), args)
+		},
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.complete(c) },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	a.flags(root)
+	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.renderCommand(), a.versionCommand())
+	return root
+}
+
+func (a *app) stdinIsTerminal() bool {
+	f, ok := a.In.(*os.File)
+	return ok && IsTerminal(f)
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: a.words.Say("help.version", nil), Args: cobra.NoArgs,
+		Run: func(*cobra.Command, []string) { fmt.Fprintln(a.Out, "diagnose "+Version) },
+	}
+}

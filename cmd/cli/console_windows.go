@@ -1,0 +1,14 @@
+package cli
+
+import "golang.org/x/sys/windows"
+
+// prepareConsole lets a Windows console, which starts in the code page of its
+// country, show UTF-8. Output that is no console is not touched by it.
+func prepareConsole() {
+	const utf8 = 65001
+	_ = windows.SetConsoleOutputCP(utf8) // fails where there is no console, and then nobody looks
+	var mode uint32
+	if h, err := windows.GetStdHandle(windows.STD_OUTPUT_HANDLE); err == nil && windows.GetConsoleMode(h, &mode) == nil {
+		_ = windows.SetConsoleMode(h, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING)
+	}
+}

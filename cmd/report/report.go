@@ -1,0 +1,292 @@
+// Package report tells what was found: it turns the reports of package probe
+// into words of a language, or into JSON. It is the only package that knows a
+// human language, and it never looks at anything itself, so that a report
+// saved as JSON renders to the very text that the run printed.
+//
+// The rules of the text: the first line is the answer; the remote's own words
+// stand untouched beside ours; nothing is claimed that was not seen; columns
+// are aligned by display width, with no character whose width differs between
+// consoles.
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+
+	"diagnose/classify"
+	"diagnose/probe"
+)
+
+// Text writes reports as text.
+type Text struct {
+	Out     io.Writer
+	Words   *Words
+	Colours Colours
+
+	written int
+	err     error
+}
+
+// Report writes one failure, or one line for what is no failure.
+func (t *Text) Report(r probe.Report) error {
+	t.separate()
+	if r.Failure == nil || r.Classification == nil {
+		t.noFailure(r)
+		return t.err
+	}
+	t.headline(r)
+	t.said(r)
+	t.advice(r.Advice)
+	if v := r.Verification; v != nil {
+		t.findings(v)
+		t.seen("label.limits", "limit.", v.Limits)
+		t.seen("label.also", "also.", v.AlsoSeen)
+	} else if r.Kind != "backscatter" {
+		t.line(t.Colours.paint(faint, t.say("label.not-looked", nil)))
+	}
+	for _, n := range r.Notes {
+		t.line(t.say("note."+n.Code, n.Args))
+	}
+	return t.err
+}
+
+func (t *Text) say(key string, args map[string]string) string { return t.Words.Say(key, args) }
+
+func (t *Text) line(s string) {
+	if t.err == nil {
+		_, t.err = io.WriteString(t.Out, strings.TrimRight(s, " ")+"\n")
+	}
+}
+
+// separate puts an empty line between two reports.
+func (t *Text) separate() {
+	if t.written > 0 {
+		t.line("")
+	}
+	t.written++
+}
+
+// noFailure is for mail that reports no failed delivery.
+func (t *Text) noFailure(r probe.Report) {
+	args := map[string]string{"name": r.Source.Name}
+	if f := r.Failure; f != nil {
+		args["recipient"], args["host"], args["reply"] = f.Recipient, f.Remote.Host, f.Reply.Text
+		if args["host"] == "" {
+			args["host"] = f.Remote.IP
+		}
+	}
+	t.line(t.Colours.paint(heading, t.say("kind."+string(r.Kind), args)))
+	for _, n := range r.Notes {
+		t.line("  " + t.say("note."+n.Code, n.Args))
+	}
+}
+
+// headline is the answer: what happened, is it true now, whose is it.
+func (t *Text) headline(r probe.Report) {
+	args := facts(r)
+	what := t.say("category."+r.Classification.Slug, args)
+	switch {
+	case r.Kind == "backscatter":
+		what = t.say("kind.backscatter", args)
+	case r.Kind == "delay":
+		what = t.say("label.delayed", args) + what
+	}
+	party := r.Party
+	if party == "" {
+		party = probe.PartyUnknown
+	}
+	who := t.say("party."+string(party), nil)
+	if v := r.Verification; v != nil {
+		verdict := t.verdict(v.Verdict)
+		if v.Verdict == probe.Contradicted {
+			args["other"] = t.say("category."+v.Category.Slug(), args)
+		}
+		t.line(verdict + t.say("label.colon", nil) + what)
+		t.row("label.now", t.say("verdict-means."+string(v.Verdict), args))
+	} else {
+		t.line(t.Colours.paint(heading, what))
+	}
+	if r.Classification.Category == classify.RateLimited && party == probe.PartyUnknown && r.Verification != nil && r.Verification.Verdict != probe.Inconclusive {
+		who = t.say("party.nobody", nil)
+	}
+	t.row("label.party", who)
+	if r.Failure.Recipient != "" {
+		who := r.Failure.Recipient
+		if o := r.Failure.OriginalRecipient; o != "" && o != who {
+			who += t.say("label.sent-to", map[string]string{"address": o})
+		}
+		t.row("label.recipient", Safe(who))
+	}
+}
+
+func (t *Text) verdict(v probe.Verdict) string {
+	m := map[probe.Verdict]meaning{probe.Confirmed: bad, probe.Cleared: good, probe.Consistent: unsure, probe.Contradicted: unsure, probe.Inconclusive: unsure}[v]
+	return t.Colours.paint(m, t.say("verdict."+string(v), nil))
+}
+
+// facts are the arguments that sentences about a failure may use.
+func facts(r probe.Report) map[string]string {
+	f, c := r.Failure, r.Classification
+	args := map[string]string{
+		"name": r.Source.Name, "recipient": f.Recipient, "host": f.Remote.Host, "ip": f.SendingIP,
+		"list": c.List, "provider": c.Provider, "until": f.RetryUntil, "bounced": "",
+	}
+	if i := strings.LastIndexByte(f.Recipient, '@'); i >= 0 {
+		args["domain"] = f.Recipient[i+1:]
+	}
+	if args["host"] == "" {
+		args["host"] = f.Remote.IP
+	}
+	if v := r.Verification; v != nil {
+		args["bounced"] = v.Bounced
+		if args["ip"] == "" {
+			args["ip"] = v.Vantage.SendingIP
+		}
+	}
+	return args
+}
+
+// row is a label and a value, aligned with its like.
+func (t *Text) row(label, value string) {
+	t.line(pad(t.say(label, nil), t.labelWidth()) + " " + value)
+}
+
+func (t *Text) labelWidth() int {
+	w := 0
+	for _, l := range []string{"label.party", "label.now", "label.recipient", "label.said", "label.why"} {
+		w = max(w, runewidth.StringWidth(t.say(l, nil)))
+	}
+	return w
+}
+
+// said quotes the remote, and says which rule took it for what.
+func (t *Text) said(r probe.Report) {
+	f, c := r.Failure, r.Classification
+	words := f.Reply.Text
+	if words == "" {
+		words = f.Text
+	}
+	if words != "" {
+		t.row("label.said", `"`+Safe(words)+`"`)
+	}
+	if len(c.Evidence) > 0 {
+		e := c.Evidence[0]
+		args := map[string]string{
+			"rule": e.Rule, "quote": e.Quote, "slug": c.Slug, "number": strconv.Itoa(int(c.Category)),
+			"confidence": t.say("confidence."+string(c.Confidence), nil), "rivals": t.rivals(c.Rivals),
+		}
+		t.row("label.why", t.say("label.because", args))
+	}
+	if c.Reference != "" {
+		t.row("label.reference", Safe(c.Reference))
+	}
+}
+
+func (t *Text) rivals(rivals []classify.Rival) string {
+	names := make([]string, len(rivals))
+	for i, r := range rivals {
+		names[i] = t.say("name."+r.Slug, nil)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (t *Text) heading(key string, args map[string]string) {
+	t.line("")
+	t.line(t.Colours.paint(heading, t.say(key, args)))
+}
+
+func (t *Text) advice(list []probe.Advice) {
+	if len(list) == 0 {
+		return
+	}
+	t.heading("label.advice", nil)
+	parties := make([]string, len(list))
+	width := 0
+	for i, a := range list {
+		if a.Party != probe.PartyUnknown {
+			parties[i] = t.say("party-short."+string(a.Party), nil)
+		}
+		width = max(width, runewidth.StringWidth(parties[i]))
+	}
+	for i, a := range list {
+		lines := strings.Split(t.say("advice."+a.Code, a.Args), "\n")
+		t.line("  " + pad(parties[i], width) + "  " + lines[0])
+		for _, l := range lines[1:] {
+			t.line("  " + pad("", width) + "  " + l)
+		}
+	}
+}
+
+// findings lists what was looked at, aligned: outcome, check, target, words,
+// time.
+func (t *Text) findings(v *probe.Verification) {
+	args := map[string]string{"at": v.JudgedAt, "outbound": v.Vantage.OutboundIP, "resolver": v.Vantage.Resolver, "bounced": v.Bounced}
+	t.heading("label.findings", args)
+	t.table(v.Findings)
+	if s := v.Vantage.SendingIP; s != "" {
+		t.line("  " + t.say("label.sending", map[string]string{"ip": s, "by": t.say("sending-by."+v.Vantage.SendingBy, nil)}))
+	}
+}
+
+func (t *Text) table(findings []probe.Finding) {
+	rows := make([][3]string, len(findings))
+	var width [3]int
+	for i, f := range findings {
+		rows[i] = [3]string{t.say("outcome."+string(f.Outcome), nil), t.say("step."+f.Step, nil), Safe(f.Target)}
+		for c := range rows[i] {
+			width[c] = max(width[c], min(runewidth.StringWidth(rows[i][c]), 40))
+		}
+	}
+	for i, f := range findings {
+		r := rows[i]
+		line := "  " + t.Colours.outcome(string(f.Outcome), pad(r[0], width[0])) + "  " + pad(r[1], width[1]) + "  " + pad(r[2], width[2]) + "  "
+		line += t.say("finding."+f.Code, t.args(f.Args))
+		if f.Outcome != probe.Skipped {
+			line += t.Colours.paint(faint, fmt.Sprintf("  (%d ms)", f.TookMS))
+		}
+		t.line(line)
+		for _, l := range f.Lists {
+			if l.Status == "listed" || l.Status == "allow-listed" {
+				t.line(strings.Repeat(" ", width[0]+4) + t.listWords(l))
+			}
+		}
+	}
+}
+
+func (t *Text) seen(label, prefix string, list []probe.Seen) {
+	if len(list) == 0 {
+		return
+	}
+	t.heading(label, nil)
+	for _, s := range list {
+		key := prefix + s.Code
+		if !t.Words.Has(key) {
+			key = "finding." + s.Code
+		}
+		t.line("  " + t.say(key, t.args(s.Args)))
+	}
+}
+
+// args are a finding's arguments, with codes among them in words.
+func (t *Text) args(args map[string]string) map[string]string {
+	out := maps.Clone(args)
+	for name, prefix := range map[string]string{"meaning": "meaning.", "tls": "tls."} {
+		if key := prefix + args[name]; args[name] != "" && t.Words.Has(key) {
+			out[name] = t.say(key, nil)
+		}
+	}
+	return out
+}
+
+// pad fills s with blanks to a display width.
+func pad(s string, width int) string {
+	if n := width - runewidth.StringWidth(s); n > 0 {
+		return s + strings.Repeat(" ", n)
+	}
+	return s
+}

@@ -1,0 +1,352 @@
+package probe
+
+import (
+	"strings"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+	"diagnose/dnscheck"
+)
+
+// Advise says whose it is to act and what each side should do, from the
+// classification and, where it was looked, from the verdict; v may be nil.
+func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
+	a := adviser{c: c, s: s, v: v}
+	return a.party(), a.advice()
+}
+
+type adviser struct {
+	c classify.Classification
+	s Subject
+	v *Verification
+}
+
+// category is the one to act upon: that of the observations where they
+// contradict the words.
+func (a adviser) category() classify.Category {
+	if a.v != nil {
+		return a.v.Category
+	}
+	return a.c.Category
+}
+
+func (a adviser) verdict() Verdict {
+	if a.v == nil {
+		return ""
+	}
+	return a.v.Verdict
+}
+
+// limited says whether the verdict bears a limit.
+func (a adviser) limited(code string) bool {
+	if a.v != nil {
+		for _, l := range a.v.Limits {
+			if l.Code == code {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finding is the finding of a step, where there is one.
+func (a adviser) finding(step string) (Finding, bool) {
+	if a.v != nil {
+		for _, f := range a.v.Findings {
+			if f.Step == step && f.Outcome != Skipped {
+				return f, true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+func (a adviser) party() Party {
+	switch {
+	case a.s.Backscatter:
+		return PartyThird
+	case a.verdict() == Cleared:
+		return PartySender
+	case a.verdict() == Inconclusive:
+		return PartyUnknown
+	}
+	local := a.s.Failure.Stage == bounce.StageLocal && !a.s.Failure.Remote.IP.IsValid()
+	switch a.category() {
+	case classify.UnknownRecipient:
+		if nearMiss(a.s.Domain) != "" {
+			return PartySender
+		}
+		return PartyRecipient
+	case classify.MailboxDisabled, classify.MailboxFull:
+		return PartyRecipient
+	case classify.Filtered, classify.BadCommand:
+		return PartySender
+	case classify.TooLarge, classify.TooManyRecipients:
+		if local {
+			return PartyOurServer
+		}
+		return PartySender
+	case classify.DNSFailure:
+		mx, ok := a.finding(StepMX)
+		if nearMiss(a.s.Domain) != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
+			return PartySender
+		}
+		return PartyRemote
+	case classify.Rejected:
+		return a.partyOfRejection()
+	case classify.ConnectionFailed:
+		if a.limited("port25-closed") {
+			return PartyOurServer
+		}
+		return PartyRemote
+	case classify.Blocklisted:
+		return a.partyOfListing()
+	case classify.RateLimited:
+		if a.s.Failure.Temporary() {
+			return PartyUnknown // nobody: it is waited out
+		}
+		return PartyOurServer
+	case classify.AuthFailed:
+		if len(a.s.Ours.Domains) > 0 && !a.s.isOurs(a.s.SenderDomain) {
+			return PartySender // writing as a domain that is not ours
+		}
+		return PartyOurServer
+	case classify.SenderDNS:
+		return PartyOurServer
+	case classify.TLSFailed:
+		if a.c.Reason == classify.ReasonMustSTARTTLS {
+			return PartyOurServer
+		}
+		return PartyRemote
+	case classify.RemoteFault:
+		return PartyRemote
+	}
+	return PartyUnknown
+}
+
+func (a adviser) partyOfRejection() Party {
+	switch a.c.Reason {
+	case classify.ReasonAuthRequired:
+		return PartySender
+	case classify.ReasonRelay:
+		return PartyRemote
+	}
+	return PartyOurServer
+}
+
+func (a adviser) partyOfListing() Party {
+	named, ok := a.finding(StepNamed)
+	switch {
+	case a.c.Reason == classify.ReasonResolver, ok && named.Code == "named.dead":
+		return PartyRemote
+	case ok && named.Code == "named.listed" && len(named.Lists) == 1 && named.Lists[0].Scope != "ip" && named.Lists[0].Scope != "domain":
+		return PartyThird // the neighbourhood is listed, not the address
+	}
+	return PartyOurServer
+}
+
+func (a adviser) advice() []Advice {
+	if a.s.Backscatter {
+		return []Advice{{PartySender, "ignore-backscatter", a.args()}}
+	}
+	switch a.verdict() {
+	case Cleared:
+		return []Advice{{PartySender, "send-again", a.args()}}
+	case Inconclusive:
+		return append([]Advice{{PartyUnknown, a.whatWouldDecide(), a.args()}}, a.byCategory()...)
+	}
+	return a.byCategory()
+}
+
+// whatWouldDecide names the next thing to try where the checks could not
+// tell.
+func (a adviser) whatWouldDecide() string {
+	for _, d := range []struct{ limit, code string }{
+		{"unknown-category", "read-reply"},
+		{"vantage", "look-from-sender"},
+		{"port25-closed", "look-from-sender"},
+		{"sending-address-guessed", "name-sending-ip"},
+		{"no-sending-address", "name-sending-ip"},
+		{"no-control", "name-control"},
+		{"ask-another-resolver", "ask-another-resolver"},
+	} {
+		if a.limited(d.limit) {
+			return d.code
+		}
+	}
+	return "look-later"
+}
+
+// args are the facts that advice is worded from.
+func (a adviser) args() map[string]string {
+	f := a.s.Failure
+	m := map[string]string{
+		"address": f.Recipient, "domain": a.s.Domain, "near": nearMiss(a.s.Domain),
+		"host": f.Remote.Name, "sender": a.s.SenderDomain, "list": a.c.List,
+		"provider": a.c.Provider, "reference": a.c.Reference, "helo": a.s.Ours.HELO,
+	}
+	if m["host"] == "" && f.Remote.IP.IsValid() {
+		m["host"] = f.Remote.IP.String()
+	}
+	if m["host"] == "" {
+		m["host"] = a.s.Domain
+	}
+	if a.v != nil {
+		m["ip"] = a.v.Vantage.SendingIP
+		m["outbound"] = a.v.Vantage.OutboundIP
+	} else if a.s.SendingIP.IsValid() {
+		m["ip"] = a.s.SendingIP.String()
+	}
+	if ip := a.s.SendingIP; ip.IsValid() {
+		m["reverse"] = dnscheck.ReverseName(ip)
+		m["mechanism"] = "ip4:" + ip.String()
+		if !ip.Is4() {
+			m["mechanism"] = "ip6:" + ip.String()
+		}
+	}
+	if n, ok := a.finding(StepNamed); ok {
+		m["list"], m["url"] = n.Args["list"], n.Args["url"]
+		if d := n.Args["delist"]; d != "" {
+			m["url"] = d
+		}
+	}
+	for k, v := range m {
+		if v == "" {
+			delete(m, k)
+		}
+	}
+	return m
+}
+
+// byCategory is what to do while the cause stands.
+func (a adviser) byCategory() []Advice {
+	args := a.args()
+	to := func(p Party, code string) Advice { return Advice{p, code, args} }
+	switch a.category() {
+	case classify.UnknownRecipient:
+		if args["near"] != "" {
+			return []Advice{to(PartySender, "did-you-mean")}
+		}
+		return []Advice{to(PartySender, "check-address")}
+	case classify.MailboxDisabled:
+		return []Advice{to(PartySender, "contact-otherwise"), to(PartyRecipient, "reactivate-mailbox")}
+	case classify.MailboxFull:
+		return []Advice{to(PartyRecipient, "clear-mailbox"), to(PartySender, "contact-otherwise")}
+	case classify.Filtered:
+		return []Advice{to(PartySender, "change-message"), to(PartyRecipient, "allow-sender")}
+	case classify.DNSFailure:
+		if args["near"] != "" {
+			return []Advice{to(PartySender, "did-you-mean")}
+		}
+		return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-domain")}
+	case classify.BadCommand:
+		return []Advice{to(PartySender, "check-syntax")}
+	case classify.TooLarge:
+		for _, s := range a.limits("size") {
+			args["size"] = s.Args["size"]
+		}
+		if limit := a.announcedSize(); limit != "" {
+			args["limit"] = limit
+		}
+		return []Advice{to(PartySender, "make-smaller")}
+	case classify.Rejected:
+		switch a.c.Reason {
+		case classify.ReasonAuthRequired:
+			return []Advice{to(PartySender, "log-in")}
+		case classify.ReasonRelay:
+			return []Advice{to(PartyRemote, "accept-domain")}
+		case classify.ReasonPrivateList:
+			return []Advice{to(PartyOurServer, "provider-form")}
+		}
+		return []Advice{to(PartyOurServer, "ask-postmaster")}
+	case classify.ConnectionFailed:
+		if a.limited("port25-closed") {
+			return []Advice{to(PartyOurServer, "open-port-25")}
+		}
+		return []Advice{to(PartySender, "wait-or-call"), to(PartyRemote, "start-server")}
+	case classify.TooManyRecipients:
+		return []Advice{to(PartySender, "split-recipients")}
+	case classify.Blocklisted:
+		return []Advice{to(a.partyOfListing(), a.listAdvice())}
+	case classify.SenderDNS:
+		return []Advice{to(PartyOurServer, a.senderDNSAdvice())}
+	case classify.RateLimited:
+		if a.s.Failure.Temporary() {
+			return []Advice{to(PartyUnknown, "wait")}
+		}
+		return []Advice{to(PartyOurServer, "slow-down")}
+	case classify.AuthFailed:
+		if a.c.Reason == classify.ReasonSPF {
+			return []Advice{to(PartyOurServer, "extend-spf")}
+		}
+		return []Advice{to(PartyOurServer, "check-authentication")}
+	case classify.TLSFailed:
+		if a.c.Reason == classify.ReasonMustSTARTTLS {
+			return []Advice{to(PartyOurServer, "enable-tls")}
+		}
+		return []Advice{to(PartyRemote, "repair-tls")}
+	case classify.RemoteFault:
+		return []Advice{to(PartyUnknown, "wait"), to(PartyRemote, "repair-server")}
+	}
+	return []Advice{to(PartyUnknown, "read-reply")}
+}
+
+func (a adviser) senderDNSAdvice() string {
+	switch a.c.Reason {
+	case classify.ReasonPTR, classify.ReasonFCrDNS:
+		return "set-ptr"
+	case classify.ReasonHELO:
+		return "fix-helo"
+	case classify.ReasonSenderDomain:
+		return "fix-sender-domain"
+	case classify.ReasonSenderMXIP:
+		return "fix-sender-mx"
+	case classify.ReasonCallout:
+		return "accept-callout"
+	}
+	return "check-own-dns"
+}
+
+func (a adviser) listAdvice() string {
+	named, ok := a.finding(StepNamed)
+	switch {
+	case a.c.Reason == classify.ReasonResolver:
+		return "tell-resolver"
+	case ok && named.Code == "named.dead":
+		return "tell-dead-list"
+	case a.c.Reason == classify.ReasonPrivateList:
+		return "provider-form"
+	case a.partyOfListing() == PartyThird:
+		return "ask-provider"
+	case ok && named.Args["delist"]+named.Args["url"] != "" || strings.Contains(a.c.Reference, "://"):
+		return "delist"
+	}
+	return "find-list"
+}
+
+func (a adviser) limits(code string) (out []Seen) {
+	if a.v != nil {
+		for _, l := range a.v.Limits {
+			if l.Code == code {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// announcedSize is the smallest limit that a session of the verdict announced.
+func (a adviser) announcedSize() string {
+	var min int64
+	if a.v != nil {
+		for _, f := range a.v.Findings {
+			if f.Session != nil && f.Session.Size > 0 && (min == 0 || f.Session.Size < min) {
+				min = f.Session.Size
+			}
+		}
+	}
+	if min == 0 {
+		return ""
+	}
+	return itoa(min)
+}

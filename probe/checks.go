@@ -1,0 +1,132 @@
+package probe
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"diagnose/classify"
+	"diagnose/smtpcheck"
+)
+
+// MXPlan asks whether a domain takes mail: MX, addresses and, unless dnsOnly,
+// port 25 of each.
+func MXPlan(domain string, dnsOnly bool) []Step {
+	mx := Step{ID: StepMX, Check: CheckMX, Target: domain}
+	if dnsOnly {
+		return []Step{mx}
+	}
+	return []Step{mx, {ID: StepSMTP, Check: CheckSMTP, From: StepMX}, {ID: StepControl, Check: CheckControl, Needs: []string{StepSMTP}}}
+}
+
+// PTRPlan asks for the reverse DNS of an address.
+func PTRPlan(ip netip.Addr) []Step {
+	return []Step{{ID: StepPTR, Check: CheckPTR, Target: ip.String()}}
+}
+
+// SMTPPlan asks for the SMTP session of a host, by name or address.
+func SMTPPlan(host string) []Step {
+	control := Step{ID: StepControl, Check: CheckControl, Needs: []string{StepSMTP}}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []Step{{ID: StepSMTP, Check: CheckSMTP, Target: ip.String()}, control}
+	}
+	return []Step{{ID: StepRemote, Check: CheckAddress, Target: host}, {ID: StepSMTP, Check: CheckSMTP, From: StepRemote}, control}
+}
+
+// NewCheckReport sums up what a single check found of one target: faulty
+// where a fault was seen, unknown where it could not be told, healthy where
+// at least one way in works.
+func NewCheckReport(target string, findings []Finding) CheckReport {
+	out := CheckReport{Schema: Schema, Target: target, Findings: nonNil(findings), Outcome: Healthy}
+	v := newView(classify.Classification{}, Subject{}, findings)
+	for _, f := range findings {
+		switch {
+		case f.MX != nil:
+			out.MX = mxJSON(f)
+			out.Outcome = f.Outcome
+		case f.Addresses != nil:
+			out.Outcome = f.Outcome
+		case f.Reverse != nil:
+			out.PTR = ptrJSON(f)
+			out.Outcome = f.Outcome
+		case f.Session != nil && f.Check == CheckSMTP:
+			out.SMTP = append(out.SMTP, smtpJSON(*f.Session))
+		}
+	}
+	if out.Outcome == Healthy {
+		out.Outcome = v.waysIn()
+	}
+	return out
+}
+
+// waysIn is the outcome of the sessions: healthy where one greets.
+func (v *view) waysIn() Outcome {
+	visited := v.sessions
+	switch {
+	case len(visited) == 0 || len(v.greeting()) > 0:
+		return Healthy
+	case len(withCode(visited, "smtp.greeting-rejected", "smtp.ehlo-rejected")) > 0:
+		return Faulty
+	case len(v.connectFailures()) == len(visited) && v.port25() == "open":
+		return Faulty
+	}
+	return UnknownOC
+}
+
+func mxJSON(f Finding) *MX {
+	out := &MX{Hosts: []MXHost{}, Null: f.MX.Null, Implicit: f.MX.Implicit}
+	for _, h := range f.MX.Hosts {
+		out.Hosts = append(out.Hosts, MXHost{h.Preference, h.Host, texts(h.Addrs)})
+	}
+	return out
+}
+
+func ptrJSON(f Finding) *PTR {
+	out := &PTR{Names: []PTRName{}, Confirmed: f.Reverse.Confirmed}
+	for _, n := range f.Reverse.Names {
+		out.Names = append(out.Names, PTRName{n.Host, texts(n.Addrs), n.Confirms, n.Generic})
+	}
+	return out
+}
+
+func smtpJSON(s smtpcheck.Session) SMTP {
+	out := SMTP{
+		Address: s.Addr.String(), Phase: string(s.Phase), Result: string(s.Result),
+		Extensions: s.Extensions, Transcript: nonNil(s.Transcript),
+	}
+	if out.Extensions == nil {
+		out.Extensions = map[string]string{}
+	}
+	if s.Greeting.Code != 0 {
+		out.Greeting = replyText(s.Greeting)
+	}
+	if s.TLS.Result != "" {
+		out.TLS = &TLS{s.TLS.Version, s.TLS.Subject, s.TLS.Issuer, stamp(s.TLS.NotAfter), s.TLS.Problem}
+	}
+	return out
+}
+
+func texts(addrs []netip.Addr) []string {
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		out[i] = a.String()
+	}
+	return out
+}
+
+// HostPort splits a HOST, IP, HOST:PORT or [IPv6]:PORT; the port is 0 where
+// none is given.
+func HostPort(s string) (host string, port uint16) {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s, 0
+	}
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 {
+		return strings.Trim(s, "[]"), 0
+	}
+	p, err := strconv.ParseUint(s[i+1:], 10, 16)
+	if err != nil {
+		return s, 0
+	}
+	return strings.Trim(s[:i], "[]"), uint16(p)
+}

@@ -1,0 +1,97 @@
+package probe
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+)
+
+// Diagnoser joins reading to looking: it makes a [Report] of every failure
+// that a bounce tells of.
+type Diagnoser struct {
+	Classifier *classify.Classifier
+	Runner     *Runner // nil: offline, nothing is looked at
+	Ours       Our
+	Tool       string // "diagnose 0.1.0"
+	Now        func() time.Time
+}
+
+// Reports makes a report of each failure of r, or a single one without a
+// failure where r is no bounce, and hands them on in order. index numbers
+// them from the given one; the next free number is returned. A cancelled
+// context ends it early.
+func (d *Diagnoser) Reports(ctx context.Context, name string, index int, r *bounce.Report, emit func(Report) error) (int, error) {
+	base := Report{
+		Schema: Schema, Tool: d.Tool, Kind: r.Kind,
+		Advice: []Advice{}, Notes: nonNil(r.Notes),
+	}
+	if len(r.Failures) == 0 {
+		base.Source = Source{name, index}
+		return index + 1, emit(base)
+	}
+	var look *Look
+	if d.Runner != nil {
+		look = d.Runner.Begin()
+	}
+	for i := range r.Failures {
+		if err := ctx.Err(); err != nil {
+			return index, err
+		}
+		rep := base
+		rep.Source = Source{name, index}
+		d.diagnose(ctx, look, r, i, &rep)
+		if i > 0 {
+			rep.Notes = []bounce.Note{}
+		}
+		if err := emit(rep); err != nil {
+			return index, err
+		}
+		index++
+	}
+	return index, nil
+}
+
+// diagnose fills rep with what is to be said of failure number i of r; look
+// is nil where nothing is to be looked at.
+func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, i int, rep *Report) {
+	s := NewSubject(r, i, d.Ours, d.Now())
+	rep.Failure = failureOf(r, s)
+	if r.Kind == bounce.KindDelivered {
+		return
+	}
+	if s.Backscatter {
+		rep.Kind = bounce.KindBackscatter
+	}
+	c := d.Classifier.Classify(s.Failure)
+	rep.Classification = &c
+	if look != nil && !s.Backscatter {
+		findings := look.Run(ctx, Plan(c, s))
+		s.Now = d.Now()
+		v := Judge(c, s, findings)
+		rep.Verification = &v
+	}
+	rep.Party, rep.Advice = Advise(c, s, rep.Verification)
+}
+
+// failureOf is the JSON form of what a subject is about.
+func failureOf(r *bounce.Report, s Subject) *Failure {
+	f, o := s.Failure, r.Original
+	return &Failure{
+		Recipient: f.Recipient, OriginalRecipient: f.OriginalRecipient, Sender: f.Sender,
+		Action: f.Action, Temporary: f.Temporary(), Stage: f.Stage,
+		Reply: Reply(f.Reply), Text: f.Text,
+		Remote:        Remote{f.Remote.Name, addrText(f.Remote.IP)},
+		ReportingHost: r.ReportingHost, SendingIP: addrText(f.SendingIP), RetryUntil: stamp(f.RetryUntil),
+		Original: Original{o.MessageID, o.Subject, stamp(o.Date), o.Size, o.Recipients, o.Complete},
+	}
+}
+
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}

@@ -1,0 +1,403 @@
+package probe
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+	"diagnose/dnscheck"
+	"diagnose/rbl"
+	"diagnose/smtpcheck"
+)
+
+// Judge says what the findings mean for the hypothesis that c is the reason
+// for the failure in s. It is pure: the same findings, in any order, give the
+// same answer, and a finding that is unknown or skipped never makes it
+// firmer.
+//
+// The gates that hold for every category are applied here, once, around the
+// category's own judgement in categories.go: a look from another address than
+// the sending one settles nothing that the remote decides about us, a bounce
+// that their server wrote is not explained by our own look at its front door,
+// and a bounce older than a day is not contradicted by today's findings.
+func Judge(c classify.Classification, s Subject, findings []Finding) Verification {
+	v := newView(c, s, findings)
+	v.judge()
+	v.gates()
+	v.alsoSee()
+	return Verification{
+		Verdict: v.verdict, Category: v.category, Because: v.because(),
+		Findings: nonNil(findings), AlsoSeen: nonNil(v.also), Limits: nonNil(v.limits),
+		JudgedAt: stamp(s.Now), Bounced: stamp(s.BouncedAt), Vantage: v.vantage(),
+	}
+}
+
+func nonNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// view is the findings as the judgements look at them, and the judgement as
+// it grows.
+type view struct {
+	c classify.Classification
+	s Subject
+
+	all      []Finding
+	mx       *Finding  // of the recipient's domain
+	sessions []Finding // at the MX hosts and at the host that refused; each address once
+	controls []Finding
+
+	verdict  Verdict
+	category classify.Category
+	rests    []Finding
+	also     []Seen
+	limits   []Seen
+}
+
+func newView(c classify.Classification, s Subject, findings []Finding) *view {
+	v := &view{c: c, s: s, all: slices.Clone(findings), category: c.Category, verdict: Inconclusive}
+	slices.SortStableFunc(v.all, func(a, b Finding) int { // the order of what is said must not hang on the order of looking
+		return strings.Compare(a.Step+"\x00"+a.Target+"\x00"+a.Code, b.Step+"\x00"+b.Target+"\x00"+b.Code)
+	})
+	for i, f := range v.all {
+		switch f.Step {
+		case StepMX:
+			v.mx = &v.all[i]
+		case StepSMTP, StepRefuser:
+			if !slices.ContainsFunc(v.sessions, func(g Finding) bool { return g.Target == f.Target }) {
+				v.sessions = append(v.sessions, f)
+			}
+		case StepControl:
+			v.controls = append(v.controls, f)
+		}
+	}
+	return v
+}
+
+// of returns the findings of a step.
+func (v *view) of(step string) []Finding {
+	return slices.DeleteFunc(slices.Clone(v.all), func(f Finding) bool { return f.Step != step })
+}
+
+// one returns a step's finding; false where the step has not exactly one that
+// was really taken.
+func (v *view) one(step string) (Finding, bool) {
+	fs := slices.DeleteFunc(v.of(step), func(f Finding) bool { return f.Outcome == Skipped })
+	if len(fs) != 1 {
+		return Finding{}, false
+	}
+	return fs[0], true
+}
+
+// is ends the judgement.
+func (v *view) is(verdict Verdict, rests ...Finding) {
+	v.verdict, v.rests = verdict, rests
+}
+
+// contradict ends the judgement in favour of another category. An old bounce
+// is not contradicted: what is seen now may have come since.
+func (v *view) contradict(by classify.Category, rests ...Finding) {
+	if v.s.old() {
+		v.limit("old-bounce", nil)
+		v.see(rests...)
+		v.is(Inconclusive, rests...)
+		return
+	}
+	v.category = by
+	v.is(Contradicted, rests...)
+}
+
+func (v *view) limit(code string, args map[string]string) {
+	if !slices.ContainsFunc(v.limits, func(s Seen) bool { return s.Code == code }) {
+		v.limits = append(v.limits, Seen{code, args})
+	}
+}
+
+// see reports findings that are worth knowing beside the verdict.
+func (v *view) see(fs ...Finding) {
+	for _, f := range fs {
+		if !slices.ContainsFunc(v.also, func(s Seen) bool { return s.Code == f.Code && s.Args["ip"] == f.Args["ip"] }) {
+			v.also = append(v.also, Seen{f.Code, f.Args})
+		}
+	}
+}
+
+func (v *view) because() []string {
+	out := []string{}
+	for _, f := range v.rests {
+		if !slices.Contains(out, f.Code) {
+			out = append(out, f.Code)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// aboutUs are the categories in which the remote decides about our address:
+// only a look from that address settles them. Facts of the DNS and of the
+// lists hold from anywhere, so 11, 12 and 14 are bound where a session
+// decides, not where a record does.
+func (v *view) aboutUs() bool {
+	switch v.c.Category {
+	case classify.Rejected, classify.ConnectionFailed, classify.RateLimited, classify.TLSFailed:
+		return true
+	}
+	return false
+}
+
+// overSMTP says whether the verdict rests on a session.
+func (v *view) overSMTP() bool {
+	return slices.ContainsFunc(v.rests, func(f Finding) bool { return f.Check == CheckSMTP || f.Check == CheckControl })
+}
+
+// gates weakens what was found as far as the place of looking, and the author
+// of the bounce, demand.
+func (v *view) gates() {
+	if v.verdict != Confirmed && v.verdict != Cleared {
+		return
+	}
+	if v.aboutUs() && v.overSMTP() && !v.atSender() {
+		v.limit("vantage", map[string]string{"outbound": v.outbound(), "sending": v.sendingText(), "relayhost": v.s.Ours.Relayhost})
+		v.weaken()
+	}
+	if v.overSMTP() && v.theirReport() {
+		v.limit("their-report", map[string]string{"host": v.s.ReportingHost})
+		v.weaken()
+	}
+}
+
+// weaken takes a verdict back to what may still be said: a confirmation is
+// then only consistent, and a clearance clears nothing.
+func (v *view) weaken() {
+	if v.verdict == Confirmed {
+		v.verdict = Consistent
+	} else if v.verdict == Cleared {
+		v.verdict = Inconclusive
+	}
+}
+
+// theirReport says whether the recipient's side wrote the bounce: its host is
+// theirs by name, or it is one of their mail servers.
+func (v *view) theirReport() bool {
+	if v.s.TheirReport {
+		return true
+	}
+	if v.s.ReportingHost == "" || v.mx == nil || v.mx.MX == nil {
+		return false
+	}
+	return slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool { return strings.EqualFold(h.Host, v.s.ReportingHost) })
+}
+
+// sending lists the addresses that the message may have come from, and who
+// says so.
+func (v *view) sending() ([]netip.Addr, SendingBy) {
+	if v.s.SendingIP.IsValid() {
+		return []netip.Addr{v.s.SendingIP}, v.s.SendingBy
+	}
+	for _, f := range v.of(StepSending) {
+		if f.Addresses != nil && len(f.Addresses.Addrs) > 0 {
+			return f.Addresses.Addrs, ByReportingHost
+		}
+	}
+	if a, err := netip.ParseAddr(v.outbound()); err == nil && v.s.SendingBy == ByMachine {
+		return []netip.Addr{a}, ByMachine
+	}
+	return nil, ByNobody
+}
+
+func (v *view) sendingText() string {
+	addrs, _ := v.sending()
+	return joinAddrs(addrs)
+}
+
+// outbound is our end of the connections that were made.
+func (v *view) outbound() string {
+	for _, f := range slices.Concat(v.sessions, v.controls) {
+		if l := f.Args["local"]; l != "" {
+			return l
+		}
+	}
+	return ""
+}
+
+// atSender says whether it was looked from the address that sent: our end of
+// a connection is that address, or a server greeted us by it (behind NAT). A
+// relayhost sends from its own.
+func (v *view) atSender() bool {
+	addrs, by := v.sending()
+	if v.s.Ours.Relayhost != "" || by == ByMachine || by == ByNobody {
+		return false
+	}
+	for _, f := range slices.Concat(v.sessions, v.controls) {
+		if f.Session == nil {
+			continue
+		}
+		for _, a := range addrs {
+			if f.Session.Local.Addr() == a || f.Args["local"] == a.String() ||
+				strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), "["+a.String()+"]") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// vantage says from where it was looked.
+func (v *view) vantage() Vantage {
+	addrs, by := v.sending()
+	out := Vantage{OutboundIP: v.outbound(), SendingIP: joinAddrs(addrs), SendingBy: string(by), Port25: "unknown"}
+	for _, f := range v.all {
+		if s := f.Args["server"]; s != "" {
+			out.Resolver = s
+			break
+		}
+	}
+	switch answered := slices.ContainsFunc(slices.Concat(v.sessions, v.controls), func(f Finding) bool {
+		return f.Session != nil && f.Session.Greeting.Code != 0
+	}); {
+	case answered:
+		out.Port25 = "open"
+	case len(v.controls) > 0 && len(withCode(v.controls, "control.failed")) == len(v.controls):
+		out.Port25 = "closed"
+	}
+	return out
+}
+
+// refusing narrows the sessions to the host that refused, by its address or
+// its name; all of them where the bounce names none that was visited.
+func (v *view) refusing() (at []Finding, named bool) {
+	r := v.s.Failure.Remote
+	for _, f := range v.sessions {
+		if f.Session == nil {
+			continue
+		}
+		if r.IP.IsValid() && f.Session.Addr.Addr() == r.IP ||
+			!r.IP.IsValid() && r.Name != "" && strings.EqualFold(strings.TrimSuffix(r.Name, "."), f.Args["host"]) {
+			at = append(at, f)
+		}
+	}
+	if len(at) > 0 {
+		return at, true
+	}
+	return slices.DeleteFunc(slices.Clone(v.sessions), func(f Finding) bool { return f.Session == nil }), false
+}
+
+// seen says whether the world as far as it can be seen works: at least one
+// mail server greets. What cannot be tested without sending is consistent
+// with that, and with nothing less.
+func (v *view) greeting() []Finding { return withCode(v.sessions, "smtp.greets") }
+
+// unroutable says whether the recipient's domain certainly takes no mail.
+func (v *view) unroutable() bool {
+	return v.mx != nil && slices.Contains([]string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}, v.mx.Code)
+}
+
+// invisible ends the judgement of a cause that a look from outside cannot
+// see: consistent where a mail server greets, contradicted where the domain
+// takes no mail at all, and else it could not be told.
+func (v *view) invisible(limit string) {
+	v.limit(limit, nil)
+	switch good := v.greeting(); {
+	case v.unroutable():
+		v.contradict(classify.DNSFailure, *v.mx)
+	case len(good) > 0:
+		v.is(Consistent, good...)
+	default:
+		v.undecided()
+	}
+}
+
+// undecided ends the judgement with what stood in the way of one.
+func (v *view) undecided(rests ...Finding) {
+	if len(rests) == 0 {
+		rests = slices.DeleteFunc(slices.Clone(v.all), func(f Finding) bool {
+			return f.Outcome == Healthy || f.Outcome == Faulty && f.Check != CheckSMTP && f.Check != CheckControl
+		})
+	}
+	v.is(Inconclusive, rests...)
+	for _, f := range rests {
+		switch f.Step {
+		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepRemote, StepSending:
+			v.limit("ask-another-resolver", map[string]string{"server": f.Args["server"]})
+		case StepSMTP, StepRefuser:
+			v.limit("no-answer", nil)
+		case StepNamed, StepLists:
+			v.limit("lists-did-not-answer", nil)
+		}
+	}
+}
+
+// alsoSee reports what every admin wants to know of, whatever the verdict.
+func (v *view) alsoSee() {
+	if v.mx != nil && v.mx.MX != nil && v.mx.Outcome == Healthy {
+		for code, arg := range map[string]string{"mx.broken-host": "broken", "mx.address": "address", "mx.cname": "cname"} {
+			if h := v.mx.Args[arg]; h != "" {
+				v.also = append(v.also, Seen{code, map[string]string{"host": h, "domain": v.s.Domain}})
+			}
+		}
+		v.notAmongMX()
+	}
+	rests := v.because()
+	for _, f := range v.all {
+		switch {
+		case slices.Contains(rests, f.Code) || f.Outcome != Faulty:
+		case f.Check == CheckSMTP, f.Check == CheckMX, f.Check == CheckAddress:
+		default:
+			v.see(f)
+		}
+	}
+	if near := nearMiss(v.s.Domain); near != "" {
+		v.also = append(v.also, Seen{"typo", map[string]string{"domain": v.s.Domain, "near": near}})
+	}
+	slices.SortFunc(v.also, func(a, b Seen) int { return strings.Compare(a.Code+a.Args["ip"], b.Code+b.Args["ip"]) })
+}
+
+// notAmongMX reports a refusing host that is none of today's: an old DNS
+// answer, a route of ours, or a pool behind one name.
+func (v *view) notAmongMX() {
+	r := v.s.Failure.Remote
+	if r.Name == "" && !r.IP.IsValid() || v.s.Failure.Stage == bounce.StageLocal {
+		return
+	}
+	for _, h := range v.mx.MX.Hosts {
+		if strings.EqualFold(h.Host, r.Name) || slices.Contains(h.Addrs, r.IP) {
+			return
+		}
+	}
+	name := r.Name
+	if name == "" {
+		name = r.IP.String()
+	}
+	v.also = append(v.also, Seen{"remote.not-mx", map[string]string{"host": name, "domain": v.s.Domain}})
+}
+
+// listed are the zones on which a sweep found us, the neighbourhood's left
+// out; high says whether one of them is widely used.
+func listed(f Finding) (zones []string, high bool) {
+	for _, l := range f.Lists {
+		if l.Counts() {
+			zones = append(zones, l.Zone)
+			high = high || l.Weight == rbl.High
+		}
+	}
+	return zones, high
+}
+
+// phasePassed says whether a session went further than a stage.
+func phasePassed(s smtpcheck.Session, stage bounce.Stage) bool {
+	switch stage {
+	case bounce.StageConnect, bounce.StageGreeting:
+		return s.Greets()
+	case bounce.StageEHLO:
+		return s.Greets() && s.EHLO.Code/100 == 2
+	}
+	return false
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,200 @@
+package probe
+
+import (
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+)
+
+// Check is a kind of look.
+type Check string
+
+// The checks.
+const (
+	CheckMX      Check = "mx"      // mail routing of a domain
+	CheckAddress Check = "address" // A and AAAA of a host
+	CheckPTR     Check = "ptr"     // reverse DNS of an address, forward-confirmed
+	CheckRBL     Check = "rbl"     // the block lists, or one of them
+	CheckSMTP    Check = "smtp"    // port 25 of an address, to the end of EHLO
+	CheckSPF     Check = "spf"     // SPF of the sender's domain for the sending address
+	CheckControl Check = "control" // port 25 of a known-good host: does it get out of here at all?
+)
+
+// The steps of a plan, by name.
+const (
+	StepMX       = "mx"        // of the recipient's domain
+	StepRemote   = "remote"    // addresses of the host that refused, where only its name is known
+	StepSMTP     = "smtp"      // at the addresses of StepMX
+	StepRefuser  = "refuser"   // SMTP at the host that refused
+	StepControl  = "control"   // only after a connection failed
+	StepSending  = "sending"   // addresses of our reporting server
+	StepPTR      = "ptr"       // of the sending address
+	StepNamed    = "named"     // the list that the reply names
+	StepLists    = "lists"     // the default lists
+	StepHELO     = "helo"      // addresses of the name that we greet with
+	StepSenderMX = "sender-mx" // mail routing of the sender's domain
+	StepSPF      = "spf"
+)
+
+// Step is one look that a plan asks for.
+type Step struct {
+	ID     string
+	Check  Check
+	Target string   // what to look at; empty where From gives it
+	From   string   // the step whose addresses are the targets, one finding for each
+	Needs  []string // further steps that must have ended before this one starts
+	List   string   // CheckRBL: ask only this list ...
+	Except string   // ... or all default ones but this
+	HELO   string   // CheckSPF: the name we greet with
+	Sender string   // CheckSPF: the envelope sender
+}
+
+// Plan says what has to be looked at to try the hypothesis that c is right
+// for s. It is a pure table: no step is asked for that cannot bear on the
+// verdict or name the party, and none waits for one that it does not need.
+// Backscatter is not probed at all.
+func Plan(c classify.Classification, s Subject) []Step {
+	if s.Backscatter {
+		return nil
+	}
+	var p planner
+	p.route(s)
+	switch c.Category {
+	case classify.DNSFailure, classify.ConnectionFailed, classify.Rejected,
+		classify.TLSFailed, classify.RemoteFault, classify.TooLarge:
+		p.refuser(s)
+	}
+	switch c.Category {
+	case classify.Blocklisted, classify.RateLimited, classify.Filtered, classify.Rejected, classify.Unknown:
+		p.reputation(c, s)
+		p.reverse(s)
+	case classify.SenderDNS:
+		p.reverse(s)
+		p.senderDomain(s)
+		p.helo(c, s)
+	case classify.AuthFailed:
+		p.senderDomain(s)
+		p.spf(s)
+	}
+	return p.steps
+}
+
+type planner struct{ steps []Step }
+
+func (p *planner) add(s Step) { p.steps = append(p.steps, s) }
+
+func (p *planner) has(id string) bool {
+	for _, s := range p.steps {
+		if s.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// route: where does mail for the recipient go, and who answers there?
+func (p *planner) route(s Subject) {
+	if s.Domain == "" {
+		return
+	}
+	p.add(Step{ID: StepMX, Check: CheckMX, Target: s.Domain})
+	p.add(Step{ID: StepSMTP, Check: CheckSMTP, From: StepMX})
+	p.add(Step{ID: StepControl, Check: CheckControl, Needs: []string{StepSMTP}})
+}
+
+// refuser: the very host that refused, where the bounce names it. It is also
+// looked at where today's MX lead there too: the runner dials no address
+// twice.
+func (p *planner) refuser(s Subject) {
+	remote := s.Failure.Remote
+	switch {
+	case remote.IP.IsValid():
+		p.add(Step{ID: StepRefuser, Check: CheckSMTP, Target: remote.IP.String()})
+	case domainOf("@"+remote.Name) != "" && s.Domain != "" && !s.TheirReport:
+		p.add(Step{ID: StepRemote, Check: CheckAddress, Target: domainOf("@" + remote.Name)})
+		p.add(Step{ID: StepRefuser, Check: CheckSMTP, From: StepRemote})
+	default:
+		return
+	}
+	for i := range p.steps {
+		if p.steps[i].ID == StepControl {
+			p.steps[i].Needs = append(p.steps[i].Needs, StepRefuser)
+			return
+		}
+	}
+	p.add(Step{ID: StepControl, Check: CheckControl, Needs: []string{StepRefuser}})
+}
+
+// sending gives the step its target: our address, or the step that finds it.
+func (p *planner) sending(s Subject, step Step) Step {
+	if s.SendingIP.IsValid() {
+		step.Target = s.SendingIP.String()
+		return step
+	}
+	if s.SendingBy == ByReportingHost && !p.has(StepSending) {
+		p.add(Step{ID: StepSending, Check: CheckAddress, Target: s.ReportingHost})
+	}
+	step.From = StepSending // without that step: this machine's own address
+	return step
+}
+
+// reputation: is our address on the list that the reply names, or on others?
+func (p *planner) reputation(c classify.Classification, s Subject) {
+	if c.Reason == classify.ReasonDomainList {
+		if s.SenderDomain != "" && c.List != "" {
+			p.add(Step{ID: StepNamed, Check: CheckRBL, Target: s.SenderDomain, List: c.List})
+		}
+		return
+	}
+	if c.List != "" {
+		p.add(p.sending(s, Step{ID: StepNamed, Check: CheckRBL, List: c.List}))
+	}
+	p.add(p.sending(s, Step{ID: StepLists, Check: CheckRBL, Except: c.List}))
+}
+
+func (p *planner) reverse(s Subject) {
+	p.add(p.sending(s, Step{ID: StepPTR, Check: CheckPTR}))
+}
+
+func (p *planner) senderDomain(s Subject) {
+	if s.SenderDomain != "" {
+		p.add(Step{ID: StepSenderMX, Check: CheckMX, Target: s.SenderDomain})
+	}
+}
+
+// helo: does the name that we greet with resolve? The reply names it, or the
+// configuration does.
+func (p *planner) helo(c classify.Classification, s Subject) {
+	name := s.Ours.HELO
+	if c.Reason == classify.ReasonHELO {
+		if n := heloIn(s.Failure.Reply.Text); n != "" {
+			name = n
+		}
+	}
+	if name = domainOf("@" + name); name != "" {
+		p.add(Step{ID: StepHELO, Check: CheckAddress, Target: name})
+	}
+}
+
+func (p *planner) spf(s Subject) {
+	if s.SenderDomain != "" {
+		sender := s.Failure.Sender
+		if domainOf(sender) == "" {
+			sender = "postmaster@" + s.SenderDomain
+		}
+		p.add(p.sending(s, Step{ID: StepSPF, Check: CheckSPF, Sender: sender, HELO: s.Ours.HELO}))
+	}
+}
+
+// rank orders the stages of a session; what is not known counts as after
+// DATA, so that no shorter look can claim to have tested it.
+func rank(s bounce.Stage) int {
+	for i, st := range []bounce.Stage{
+		bounce.StageConnect, bounce.StageGreeting, bounce.StageEHLO, bounce.StageSTARTTLS,
+		bounce.StageAuth, bounce.StageMail, bounce.StageRcpt, bounce.StageData,
+	} {
+		if s == st {
+			return i
+		}
+	}
+	return len("after data")
+}

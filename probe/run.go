@@ -1,0 +1,566 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"diagnose/dnscheck"
+	"diagnose/rbl"
+	"diagnose/smtpcheck"
+)
+
+// Finding is what one look found: a code with arguments for whoever words it,
+// and the typed facts for whoever judges it.
+type Finding struct {
+	Step    string            `json:"step"`
+	Check   Check             `json:"check"`
+	Target  string            `json:"target"`
+	Outcome Outcome           `json:"outcome"`
+	Code    string            `json:"code"`
+	Args    map[string]string `json:"args"`
+	Started time.Time         `json:"started"`
+	TookMS  int64             `json:"took_ms"`
+	Lists   []List            `json:"lists,omitempty"`
+
+	MX        *dnscheck.MX        `json:"-"`
+	Addresses *dnscheck.Addresses `json:"-"`
+	Reverse   *dnscheck.Reverse   `json:"-"`
+	SPF       *dnscheck.SPF       `json:"-"`
+	Session   *smtpcheck.Session  `json:"-"`
+}
+
+// Runner looks. It holds everything that reaches the network; its fields must
+// not change while it runs. One Runner serves many bounces at once, each by
+// its own [Look], and remembers what its control hosts said.
+type Runner struct {
+	Resolver dnscheck.Resolver
+	Dialer   smtpcheck.Dialer // unguarded: the Runner wraps it
+	Guard    Guard
+	Lists    []rbl.List
+	Keys     map[string]string // of the lists that need one, by zone
+	Controls []string          // known-good mail servers, HOST or HOST:PORT
+	HELO     string
+	Port     uint16 // 25
+	Policy   Policy
+	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
+	Now      func() time.Time                     // nil is time.Now
+	Progress func(done, total int)                // called as steps end; may be nil
+
+	mu       sync.Mutex
+	controls map[netip.AddrPort]remembered
+}
+
+// controlMemory is how long the answer of a control host is believed; so many
+// failures in one run cost their operators one connection.
+const controlMemory = 10 * time.Minute
+
+type remembered struct {
+	session smtpcheck.Session
+	at      time.Time
+}
+
+// Look is one bounce's share of the network: however many failures it tells
+// of, they share one deadline, one budget of steps and queries, and what was
+// already looked at.
+type Look struct {
+	*Runner
+	policy   Policy
+	resolver dnscheck.Resolver
+	dialer   smtpcheck.Dialer
+	deadline time.Time
+	steps    atomic.Int64
+
+	mu     sync.Mutex
+	visits map[netip.AddrPort]*visit
+	looked map[string]*once
+}
+
+// once is a look that several plans ask for and one takes.
+type once struct {
+	sync.Once
+	finding Finding
+}
+
+// Begin opens the look for one bounce.
+func (r *Runner) Begin() *Look {
+	policy := r.Policy.Defaults()
+	l := &Look{
+		Runner: r, policy: policy,
+		resolver: newBudget(r.Resolver, policy.Queries),
+		dialer:   r.Guard.Dialer(r.Dialer, r.ports()...),
+		deadline: time.Now().Add(policy.Total),
+		visits:   make(map[netip.AddrPort]*visit),
+		looked:   make(map[string]*once),
+	}
+	l.steps.Store(int64(policy.Steps))
+	return l
+}
+
+// Run takes every step of a plan, each as soon as what it needs is known, and
+// returns their findings in the plan's order: one for each step, and for a
+// step over the addresses of another one for each address. A step that was
+// not taken has a finding that says why; only the control hosts, which nobody
+// needs where every connection stands, may have none.
+func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
+	ctx, cancel := context.WithDeadline(ctx, l.deadline)
+	defer cancel()
+	run := &run{Look: l, plan: plan, done: make(map[string]chan struct{}, len(plan)), found: make([][]Finding, len(plan))}
+	for _, s := range plan {
+		run.done[s.ID] = make(chan struct{})
+	}
+	var wg sync.WaitGroup
+	var ended atomic.Int64
+	for i, s := range plan {
+		wg.Go(func() {
+			defer close(run.done[s.ID])
+			run.await(ctx, s)
+			run.found[i] = run.take(ctx, s)
+			if l.Progress != nil {
+				l.Progress(int(ended.Add(1)), len(plan))
+			}
+		})
+	}
+	wg.Wait()
+	return slices.Concat(run.found...)
+}
+
+func (r *Runner) now() time.Time {
+	if r.Now != nil {
+		return r.Now()
+	}
+	return time.Now()
+}
+
+func (r *Runner) port() uint16 {
+	if r.Port == 0 {
+		return 25
+	}
+	return r.Port
+}
+
+// ports are those that may be dialled: the SMTP port, and what the admin named
+// for the control hosts.
+func (r *Runner) ports() []uint16 {
+	ports := []uint16{r.port()}
+	for _, c := range r.Controls {
+		_, p := r.splitControl(c)
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// splitControl is a control host and its port, which is 25 even where the
+// remote is asked on another one.
+func (r *Runner) splitControl(c string) (string, uint16) {
+	host, port := HostPort(c)
+	if port == 0 {
+		port = 25
+	}
+	return host, port
+}
+
+// run is one plan on its way.
+type run struct {
+	*Look
+	plan  []Step
+	done  map[string]chan struct{}
+	found [][]Finding // by step; read only after its done channel is closed
+}
+
+// await blocks until the steps that s needs have ended.
+func (r *run) await(ctx context.Context, s Step) {
+	for _, id := range append(slices.Clone(s.Needs), s.From) {
+		if c, ok := r.done[id]; ok {
+			select {
+			case <-c:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// of returns the findings of a step that has ended.
+func (r *run) of(id string) []Finding {
+	for i, s := range r.plan {
+		if s.ID == id {
+			return r.found[i]
+		}
+	}
+	return nil
+}
+
+// target is one thing to look at.
+type target struct {
+	name string // as it is shown: a host, or the address itself
+	addr netip.Addr
+}
+
+// take takes one step.
+func (r *run) take(ctx context.Context, s Step) []Finding {
+	if ctx.Err() != nil {
+		return []Finding{r.skip(s, s.Target, "skipped.time", nil)}
+	}
+	switch s.Check {
+	case CheckMX, CheckAddress:
+		return r.each(s, []target{{name: s.Target}}, func(t target) Finding { return r.lookUp(ctx, s, t) })
+	case CheckControl:
+		failed := slices.DeleteFunc(slices.Concat(r.of(StepSMTP), r.of(StepRefuser)), func(f Finding) bool { return !unconnected(f) })
+		if len(failed) == 0 {
+			return nil // no need to trouble the control hosts
+		}
+		return r.control(ctx, s, failed)
+	}
+	targets, skipped := r.targets(s)
+	return append(r.each(s, targets, func(t target) Finding {
+		switch s.Check {
+		case CheckPTR:
+			return r.reverse(ctx, s, t)
+		case CheckRBL:
+			return r.blockLists(ctx, s, t)
+		case CheckSPF:
+			return r.spf(ctx, s, t)
+		default:
+			return r.smtp(ctx, s, t)
+		}
+	}), skipped...)
+}
+
+// each looks at all targets at once, within the budget of steps.
+func (r *run) each(s Step, targets []target, look func(target) Finding) []Finding {
+	out := make([]Finding, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() {
+			o := r.once(s, t)
+			o.Do(func() { o.finding = r.timed(s, t, look) })
+			out[i] = o.finding
+			out[i].Step = s.ID
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// once finds the look that a step asks for, new or not.
+func (l *Look) once(s Step, t target) *once {
+	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender}, "\x00")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.looked[key] == nil {
+		l.looked[key] = new(once)
+	}
+	return l.looked[key]
+}
+
+// timed takes one look, if the budget still allows it.
+func (r *run) timed(s Step, t target, look func(target) Finding) Finding {
+	if r.steps.Add(-1) < 0 {
+		return r.skip(s, t.name, "skipped.limit", map[string]string{"limit": strconv.Itoa(r.policy.Steps)})
+	}
+	started := r.now()
+	f := look(t)
+	f.Step, f.Check, f.Started = s.ID, s.Check, started.UTC()
+	f.TookMS = r.now().Sub(started).Milliseconds()
+	if f.Target == "" {
+		f.Target = t.name
+	}
+	if f.Args == nil {
+		f.Args = map[string]string{}
+	}
+	return f
+}
+
+func (r *run) skip(s Step, name, code string, args map[string]string) Finding {
+	if args == nil {
+		args = map[string]string{}
+	}
+	return Finding{Step: s.ID, Check: s.Check, Target: name, Outcome: Skipped, Code: code, Args: args, Started: r.now().UTC()}
+}
+
+// targets says what a step looks at, and gives a finding for everything that
+// it must leave out.
+func (r *run) targets(s Step) (out []target, skipped []Finding) {
+	var all []target
+	switch {
+	case s.From == "":
+		addr, err := netip.ParseAddr(s.Target)
+		if err != nil { // a domain, for the lists of domains
+			return []target{{name: s.Target}}, nil
+		}
+		all = []target{{s.Target, addr}}
+	case r.done[s.From] == nil: // our own address, and only this machine knows it
+		if addr, ok := r.outbound(); ok {
+			all = []target{{addr.String(), addr}}
+		}
+	default:
+		all = addressesOf(r.of(s.From))
+	}
+	if len(all) == 0 {
+		return nil, []Finding{r.skip(s, s.Target, "skipped.no-target", map[string]string{"step": s.From})}
+	}
+	for i, t := range all {
+		host := map[string]string{"host": t.name, "ip": t.addr.String()}
+		switch {
+		case !r.Guard.Allows(t.addr):
+			skipped = append(skipped, r.skip(s, t.addr.String(), "skipped.private", host))
+		case s.Check == CheckSMTP && !r.reaches(t.addr):
+			skipped = append(skipped, r.skip(s, t.addr.String(), "skipped.no-family", host))
+		case len(out) >= r.policy.Hosts:
+			host["more"] = strconv.Itoa(len(all) - i)
+			return out, append(skipped, r.skip(s, t.name, "skipped.hosts", host))
+		default:
+			out = append(out, t)
+		}
+	}
+	return out, skipped
+}
+
+// addressesOf lists the addresses that lookups found, in their order, each
+// once.
+func addressesOf(findings []Finding) (out []target) {
+	add := func(a dnscheck.Addresses) {
+		for _, ip := range a.Addrs {
+			if !slices.ContainsFunc(out, func(t target) bool { return t.addr == ip }) {
+				out = append(out, target{a.Host, ip})
+			}
+		}
+	}
+	for _, f := range findings {
+		if f.MX != nil && !f.MX.Null {
+			for _, h := range f.MX.Hosts {
+				add(h.Addresses)
+			}
+		}
+		if f.Addresses != nil {
+			add(*f.Addresses)
+		}
+	}
+	return out
+}
+
+// somewhere are addresses that stand for the whole internet when the system
+// is asked for its route; nothing is sent to them.
+var somewhere = []netip.Addr{netip.MustParseAddr("198.41.0.4"), netip.MustParseAddr("2001:503:ba3e::2:30")}
+
+// outbound is the address from which this machine reaches the internet.
+func (r *run) outbound() (netip.Addr, bool) {
+	for _, there := range somewhere {
+		if here, err := r.route(there); err == nil {
+			return here, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// route is our end of a connection to addr.
+func (r *Runner) route(addr netip.Addr) (netip.Addr, error) {
+	if r.Route != nil {
+		return r.Route(addr)
+	}
+	// Connecting a UDP socket sends nothing: it only asks for the route.
+	c, err := net.Dial("udp", netip.AddrPortFrom(addr, 9).String())
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+}
+
+// reaches says whether this machine has a route of the address's family. A
+// family that we lack says nothing about the remote.
+func (r *run) reaches(addr netip.Addr) bool {
+	here, err := r.route(addr)
+	return err == nil && (Public(here) || !Public(addr) || here.Is4())
+}
+
+func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	if s.Check == CheckMX {
+		mx := dnscheck.CheckMX(ctx, r.resolver, t.name)
+		return findMX(mx)
+	}
+	return findAddresses(dnscheck.CheckAddresses(ctx, r.resolver, t.name))
+}
+
+func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	return findReverse(dnscheck.CheckReverse(ctx, r.resolver, t.addr))
+}
+
+func (r *run) spf(ctx context.Context, s Step, t target) Finding {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	return findSPF(dnscheck.CheckSPF(ctx, r.resolver, t.addr, s.HELO, s.Sender), t.addr)
+}
+
+func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	checker := rbl.Checker{Resolver: r.resolver, Keys: r.Keys}
+	var f Finding
+	switch {
+	case s.List == "":
+		f = findLists(checker.CheckIP(ctx, t.addr, r.sweep(t.addr, s.Except)))
+	case t.addr.IsValid():
+		f = findNamed(s.List, checker.CheckIP(ctx, t.addr, r.named(s.List)))
+	default:
+		f = findNamed(s.List, checker.CheckDomain(ctx, t.name, r.named(s.List)))
+	}
+	if t.addr.IsValid() {
+		f.Target = t.addr.String()
+	}
+	return f
+}
+
+// named is the list that a reply names: ours, or one that our table does not
+// have; none where the name can be no list's.
+func (r *run) named(name string) []rbl.List {
+	l, ok := rbl.Find(r.Lists, name)
+	if !ok {
+		if l, ok = rbl.Unlisted(name); !ok {
+			return nil
+		}
+	}
+	return []rbl.List{l}
+}
+
+// sweep is the default set for an address with the lists that our keys open,
+// and without the list that is asked by name.
+func (r *run) sweep(addr netip.Addr, except string) []rbl.List {
+	return slices.DeleteFunc(r.defaultLists(rbl.KindOf(addr)), func(l rbl.List) bool {
+		return slices.ContainsFunc(r.named(except), func(n rbl.List) bool { return n.Zone == l.Zone })
+	})
+}
+
+// defaultLists are the lists that are asked unless others are named.
+func (r *Runner) defaultLists(kind rbl.Kind) []rbl.List {
+	return slices.Concat(rbl.Default(r.Lists, kind), rbl.Checker{Keys: r.Keys}.Keyed(r.Lists, kind))
+}
+
+// visit is one address's session; an address is visited once, whatever number
+// of steps and failures lead to it.
+type visit struct {
+	once    sync.Once
+	session smtpcheck.Session
+	tries   int
+}
+
+// smtp visits one address, and once more where no connection came about: one
+// lost packet is no evidence.
+func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
+	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
+	return findSession(v.session, t.name, v.tries)
+}
+
+func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
+	r.mu.Lock()
+	v := r.visits[addr]
+	if v == nil {
+		v = new(visit)
+		r.visits[addr] = v
+	}
+	r.mu.Unlock()
+	v.once.Do(func() {
+		for v.tries = 1; ; v.tries++ {
+			v.session = r.session(ctx, addr, name)
+			if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
+				return
+			}
+		}
+	})
+	return v
+}
+
+func (r *run) session(ctx context.Context, addr netip.AddrPort, name string) smtpcheck.Session {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	if _, err := netip.ParseAddr(name); err == nil {
+		name = "" // no certificate is expected to name an address
+	}
+	return smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, Name: name})
+}
+
+// pause waits between two connections to one address; false where there is no
+// time left.
+func (r *run) pause(ctx context.Context) bool {
+	select {
+	case <-time.After(r.policy.Pause):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func failedToConnect(s smtpcheck.Session) bool {
+	return s.Phase == smtpcheck.PhaseConnect &&
+		(s.Result == smtpcheck.Refused || s.Result == smtpcheck.Unreachable || s.Result == smtpcheck.Timeout)
+}
+
+// unconnected says whether a finding is a connection that did not come about.
+func unconnected(f Finding) bool { return f.Session != nil && failedToConnect(*f.Session) }
+
+// control asks the control hosts for their greeting, and no more than that,
+// in each family in which a connection failed.
+func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
+	var targets []netip.AddrPort
+	for _, c := range r.Controls[:min(len(r.Controls), r.policy.Controls)] {
+		host, port := r.splitControl(c)
+		for _, v4 := range []bool{true, false} {
+			inFamily := func(a netip.Addr) bool { return a.Is4() == v4 }
+			if !slices.ContainsFunc(failed, func(f Finding) bool { return inFamily(f.Session.Addr.Addr()) }) {
+				continue
+			}
+			addrs := r.resolve(ctx, host)
+			if i := slices.IndexFunc(addrs, inFamily); i >= 0 && r.reaches(addrs[i]) {
+				targets = append(targets, netip.AddrPortFrom(addrs[i], port))
+			}
+		}
+	}
+	if len(targets) == 0 {
+		return []Finding{r.skip(s, "", "skipped.no-control", nil)}
+	}
+	named := make([]target, len(targets))
+	for i, t := range targets {
+		named[i] = target{t.String(), t.Addr()}
+	}
+	return r.each(s, named, func(t target) Finding {
+		return findControl(r.askControl(ctx, netip.MustParseAddrPort(t.name)))
+	})
+}
+
+// resolve gives the addresses of a control host, which may be one itself.
+func (r *run) resolve(ctx context.Context, host string) []netip.Addr {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}
+	}
+	return dnscheck.CheckAddresses(ctx, r.resolver, host).Addrs
+}
+
+func (r *run) askControl(ctx context.Context, addr netip.AddrPort) smtpcheck.Session {
+	r.Runner.mu.Lock()
+	old, ok := r.controls[addr]
+	r.Runner.mu.Unlock()
+	if ok && r.now().Sub(old.at) < controlMemory {
+		return old.session
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	s := smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, GreetingOnly: true})
+	r.Runner.mu.Lock()
+	defer r.Runner.mu.Unlock()
+	if r.controls == nil {
+		r.controls = make(map[netip.AddrPort]remembered)
+	}
+	r.controls[addr] = remembered{s, r.now()}
+	return s
+}

@@ -1,0 +1,210 @@
+package probe
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+)
+
+// Our is who we are, as the admin configured it. Everything may be empty.
+type Our struct {
+	Addresses []netip.Addr // that our mail leaves from
+	Domains   []string
+	HELO      string
+	Relayhost string // our mail leaves through it: what a remote decides about an address is about its address
+}
+
+// SendingBy says where the sending address was taken from, in the order in
+// which it is trusted.
+type SendingBy string
+
+// The origins of a sending address.
+const (
+	ByReply         SendingBy = "reply"          // the remote named it
+	ByConfiguration SendingBy = "configuration"  // the admin did
+	ByReportingHost SendingBy = "reporting-host" // the DNS, for our server's name
+	ByReceived      SendingBy = "received"       // the original's trace
+	ByMachine       SendingBy = "machine"        // the address that this machine sends from
+	ByNobody        SendingBy = ""
+)
+
+// sure says whether the address is known and not concluded.
+func (b SendingBy) sure() bool { return b == ByReply || b == ByConfiguration }
+
+// Subject is what a probe is about: the failure, and what is known of both
+// sides of it before anything is looked at.
+type Subject struct {
+	Failure       bounce.Failure
+	Original      bounce.Original
+	ReportingHost string
+	BouncedAt     time.Time // zero where the bounce does not say
+	Now           time.Time
+
+	Domain       string     // the recipient's, A-labels; empty where there is no recipient
+	SenderDomain string     // the envelope sender's, else the From header's
+	SendingIP    netip.Addr // ours; invalid where only the DNS or this machine can tell
+	SendingBy    SendingBy
+	Ours         Our
+	TheirReport  bool // a server of the recipient's side wrote the bounce, after accepting the message
+	Backscatter  bool // for a message that we never sent
+}
+
+// NewSubject gathers what a report says of its failure number i.
+func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
+	f := r.Failures[i]
+	s := Subject{
+		Failure: f, Original: r.Original, ReportingHost: strings.ToLower(r.ReportingHost),
+		BouncedAt: r.Date, Now: now, Ours: ours,
+		Domain: domainOf(f.Recipient),
+	}
+	if s.Domain == "" {
+		s.Domain = domainOf(f.OriginalRecipient)
+	}
+	for _, a := range []string{f.Sender, r.Original.EnvelopeSender, r.Original.From} {
+		if s.SenderDomain = domainOf(a); s.SenderDomain != "" {
+			break
+		}
+	}
+	s.SendingIP, s.SendingBy = s.sendingAddress()
+	s.TheirReport = s.isTheirs(s.ReportingHost)
+	s.Backscatter = s.isBackscatter()
+	return s
+}
+
+// sendingAddress finds our address in what is said, in the order of trust of
+// SendingBy. The reporting server's own address needs the DNS and is left to
+// the plan.
+func (s *Subject) sendingAddress() (netip.Addr, SendingBy) {
+	if s.Failure.SendingIP.IsValid() {
+		return s.Failure.SendingIP, ByReply
+	}
+	if len(s.Ours.Addresses) > 0 {
+		return s.Ours.Addresses[0], ByConfiguration
+	}
+	if s.reporterIsOurs() {
+		return netip.Addr{}, ByReportingHost
+	}
+	// In a bounce that another server wrote, the newest public hop that it
+	// saw is the address that we came from.
+	for _, hop := range s.Original.Received {
+		if Public(hop.IP) {
+			return hop.IP, ByReceived
+		}
+	}
+	return netip.Addr{}, ByMachine
+}
+
+// reporterIsOurs says whether our own server wrote the bounce: it is under
+// our domains or, without any configured, under the sender's.
+func (s *Subject) reporterIsOurs() bool {
+	if !strings.Contains(s.ReportingHost, ".") {
+		return false
+	}
+	if len(s.Ours.Domains) > 0 {
+		return s.isOurs(s.ReportingHost)
+	}
+	return s.SenderDomain != "" && organisation(s.ReportingHost) == organisation(s.SenderDomain)
+}
+
+// isOurs says whether a host is ours by configuration.
+func (s *Subject) isOurs(host string) bool {
+	if strings.EqualFold(host, s.Ours.HELO) && host != "" {
+		return true
+	}
+	for _, d := range s.Ours.Domains {
+		if under(host, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// isTheirs says whether a host belongs to the recipient's side.
+func (s *Subject) isTheirs(host string) bool {
+	return host != "" && s.Domain != "" && !s.isOurs(host) &&
+		organisation(host) == organisation(s.Domain) && organisation(s.Domain) != organisation(s.SenderDomain)
+}
+
+// isBackscatter says whether the message that bounced never passed us. It can
+// only be said where our domains are known and the original came back with a
+// trace or a Message-ID: it is backscatter where nothing of these is ours.
+func (s *Subject) isBackscatter() bool {
+	if len(s.Ours.Domains) == 0 || s.reporterIsOurs() || s.Failure.Stage == bounce.StageLocal {
+		return false
+	}
+	o := s.Original
+	if o.MessageID == "" && len(o.Received) == 0 {
+		return false
+	}
+	if id := domainOf(strings.Trim(o.MessageID, "<>")); s.isOurs(id) {
+		return false
+	}
+	for _, hop := range o.Received {
+		if s.isOurs(hop.By) || s.isOurs(hop.From) || s.isOurAddress(hop.IP) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Subject) isOurAddress(ip netip.Addr) bool {
+	for _, a := range s.Ours.Addresses {
+		if a == ip {
+			return true
+		}
+	}
+	return false
+}
+
+// stage is where the refusal happened. A classifier that recognised a refused
+// connection knows the stage even where the bounce does not name it.
+func (s *Subject) stage(c classify.Classification) bounce.Stage {
+	if s.Failure.Stage == "" && c.Reason == classify.ReasonRefused {
+		return bounce.StageConnect
+	}
+	return s.Failure.Stage
+}
+
+// old says whether the bounce is too old to be contradicted by what is seen
+// now.
+func (s *Subject) old() bool {
+	return !s.BouncedAt.IsZero() && s.Now.Sub(s.BouncedAt) > 24*time.Hour
+}
+
+// domainOf is the domain of an address, as A-labels in lower case; empty
+// where there is none that the DNS could know.
+func domainOf(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return ""
+	}
+	d := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(address[at+1:])), ".")
+	if a, err := idna.Lookup.ToASCII(d); err == nil {
+		d = a
+	}
+	if strings.HasPrefix(d, "[") || strings.ContainsAny(d, "*<> \t") {
+		return ""
+	}
+	return d
+}
+
+// under says whether host is domain or below it.
+func under(host, domain string) bool {
+	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimSuffix(domain, "."))
+	return domain != "" && (host == domain || strings.HasSuffix(host, "."+domain))
+}
+
+// organisation is the registered domain of a host, by the public suffix list;
+// the host itself where it has none.
+func organisation(host string) string {
+	if d, err := publicsuffix.EffectiveTLDPlusOne(strings.ToLower(host)); err == nil {
+		return d
+	}
+	return strings.ToLower(host)
+}
