@@ -103,7 +103,7 @@ func countPort25(t *testing.T) (packets func() int) {
 	run(t, "nft", `table ip watch {
 	chain forward {
 		type filter hook forward priority 0
-		ip saddr `+ourAddr+` tcp dport 25 counter
+		ip saddr `+ourAddr+` tcp dport 25 tcp flags & (syn | ack) == syn counter
 	}
 }`)
 	counter := regexp.MustCompile(`counter packets (\d+) `)
