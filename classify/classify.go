@@ -1,3 +1,52 @@
+// Package classify names the reason for a failed delivery, and shows why.
+//
+// A server that refuses mail answers with one reply (RFC 5321 section 4.2):
+//
+//	550 5.1.1 <a@example.net>... User unknown
+//
+// Four things in it can be judged. The reply code (550) says that the refusal
+// is final (5xx) or that a later try may pass (4xx), and little more: most
+// servers answer 550 or 554 to everything. The enhanced status (5.1.1, RFC 3463)
+// was meant to tell the cause to machines; many servers omit it, and some fill
+// it with a fixed value: 5.7.1 is written for unknown users, spam, block lists
+// and missing reverse DNS alike, and Gmail writes 4.7.23 for a missing PTR where
+// the registry says SPF. The words are free text, written for people, and are
+// nevertheless the best witness. The stage of the conversation at which the
+// reply came bounds what the server can have judged: a greeting knows only our
+// address, RCPT TO knows the recipient, only the final dot knows the content.
+//
+// So the words decide first, the status second, the code last, and an answer
+// that rests on a code or a status alone is called weak. Words mislead too:
+// "Connection refused" is TCP where our own server says it and a ban where the
+// remote does, "exceeded" may be a quota, a size, a rate or a hop count, and a
+// host called spamfilter.example.net is no spam. The rules therefore know who
+// spoke, and never see host names, addresses or URLs unless they ask for them.
+// What stays ambiguous is said: the other readings are the rivals, and a live
+// check may decide between them.
+//
+// The categories:
+//
+//	 1 unknown-recipient    no such mailbox at the recipient's server
+//	 2 mailbox-disabled     it exists, and is closed, suspended or unused
+//	 3 mailbox-full         its quota is used up
+//	 4 filtered             this message was refused for what it contains, or by the recipient's own filter
+//	 5 dns-failure          the recipient's domain has no usable mail server in the DNS
+//	 6 bad-command          a command, an address or a header breaks the syntax
+//	 7 too-large            the message is bigger than the server takes
+//	 8 rejected             the operator refuses our server, domain, sender or relaying
+//	 9 connection-failed    their server was not reached, or the connection broke
+//	10 too-many-recipients  more recipients in one message than the server takes
+//	11 blocklisted          our address or domain is on a block list
+//	12 sender-dns           our own DNS fails their test: PTR, HELO name, the sender's domain
+//	13 rate-limited         too much or too fast, or not yet: greylisting
+//	14 auth-failed          SPF, DKIM or DMARC says the sender is not who it claims
+//	15 tls-failed           one side demands encryption that the other does not give
+//	16 remote-fault         their server is out of order, or the mail goes in circles
+//
+// The rules are data (rules/*.toml): a file for each category and for each
+// provider with codes of its own. Each rule carries its proof, a reply that it
+// must name and one that it must not touch. [Load] reads an admin's own rules
+// in the same form.
 package classify
 
 // Category is one of the sixteen kinds of failure; 0 is unknown, and an
@@ -132,3 +181,10 @@ const (
 	ReasonMustSTARTTLS = "must-starttls" // 15: they demand TLS from us
 	ReasonLoop         = "loop"          // 16
 )
+
+var reasons = [...]string{
+	ReasonNXDomain, ReasonNoMX, ReasonNullMX, ReasonSMTPUTF8, ReasonRelay, ReasonAuthRequired,
+	ReasonRefused, ReasonTimeout, ReasonPrivateList, ReasonResolver, ReasonDomainList, ReasonPTR,
+	ReasonFCrDNS, ReasonHELO, ReasonSenderDomain, ReasonSenderMXIP, ReasonCallout, ReasonGreylist,
+	ReasonSPF, ReasonDKIM, ReasonDMARC, ReasonNoSTARTTLS, ReasonCertificate, ReasonMustSTARTTLS, ReasonLoop,
+}
