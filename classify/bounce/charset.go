@@ -1,0 +1,208 @@
+package bounce
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/traditionalchinese"
+)
+
+// decodeTransfer undoes a Content-Transfer-Encoding. Damage ends the decoding
+// where no more can be made of it, and is no error.
+func decodeTransfer(body []byte, encoding string) []byte {
+	switch strings.ToLower(strings.TrimSpace(encoding)) {
+	case "base64":
+		return decodeBase64(body)
+	case "quoted-printable":
+		// A lone "=" or a broken escape ends the standard reader: what it
+		// did not take is kept as it is.
+		in := bytes.NewReader(body)
+		out, err := io.ReadAll(quotedprintable.NewReader(in))
+		if err != nil && len(out) == 0 {
+			return body
+		}
+		return out
+	}
+	return body
+}
+
+// decodeBase64 takes text before or after the base64 (a footer of a mailing
+// list) for its end.
+func decodeBase64(body []byte) []byte {
+	packed := make([]byte, 0, len(body))
+	for line := range bytes.Lines(body) {
+		line = bytes.TrimSpace(line)
+		if bytes.ContainsAny(line, " \t-:") {
+			break
+		}
+		packed = append(packed, line...)
+	}
+	packed = bytes.TrimRight(packed, "=")
+	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(packed)))
+	n, _ := base64.RawStdEncoding.Decode(out, packed)
+	return out[:n]
+}
+
+// decodeCharset turns text in the named charset into UTF-8. Labels lie and go
+// missing: text that is valid UTF-8 is not touched, and without a label that
+// is known the charset is guessed.
+func decodeCharset(body []byte, label string) string {
+	if isASCII(body) || label != "iso-2022-jp" && utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 {
+		return string(body)
+	}
+	enc := charset(label)
+	if enc == nil || bytes.Contains(body, []byte("\x1b$")) {
+		enc = guess(body)
+	}
+	if enc == nil {
+		return strings.ToValidUTF8(string(body), "\uFFFD")
+	}
+	out, _ := enc.NewDecoder().Bytes(body)
+	return string(out)
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf || c == 0x1B {
+			return false
+		}
+	}
+	return true
+}
+
+// charset finds an encoding by its label, nil where the label names none or
+// says only "ASCII", which 8-bit text is not.
+func charset(label string) encoding.Encoding {
+	switch label = strings.ToLower(strings.Trim(label, " \t\"'")); label {
+	case "", "us-ascii", "ascii", "utf-8", "utf8", "uft-8", "unknown-8bit", "x-unknown", "8bit":
+		return nil
+	case "gb2312", "gbk", "gb_2312-80", "cp936", "ms936", "x-gbk", "euc-cn", "hz-gb-2312":
+		return simplifiedchinese.GB18030 // the superset: servers say gb2312 and send gbk
+	case "cp950", "ms950", "big5-hkscs", "big5hkscs":
+		return traditionalchinese.Big5
+	}
+	if strings.HasPrefix(label, "cp125") {
+		label = "windows-" + label[2:]
+	}
+	enc, err := htmlindex.Get(label)
+	if err != nil {
+		return nil
+	}
+	return enc
+}
+
+// guess names the charset of 8-bit text without a label: the escapes of
+// ISO-2022-JP, then UTF-8 with a little damage (nil), then Big5 or GB18030,
+// and Latin where the high bytes stand alone.
+func guess(b []byte) encoding.Encoding {
+	if bytes.Contains(b, []byte("\x1b$")) {
+		return japanese.ISO2022JP
+	}
+	high, lone, low, bad8 := 0, 0, 0, 0
+	for i := 0; i < len(b); {
+		if b[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		high++
+		switch next := byteAt(b, i+1); {
+		case next >= 0xA1:
+		case next >= 0x40 && next <= 0x7E && byteAt(b, i+2) >= utf8.RuneSelf:
+			low++ // a trail byte that Big5 has and GB 2312 has not
+		default:
+			lone++
+		}
+		if r, n := utf8.DecodeRune(b[i:]); r == utf8.RuneError || n == 1 {
+			bad8++
+		}
+		i += 2
+	}
+	switch {
+	case bad8*10 < high:
+		return nil
+	case lone*2 > high:
+		return charmap.Windows1252
+	case low > 0 && damage(b, traditionalchinese.Big5) <= damage(b, simplifiedchinese.GB18030):
+		return traditionalchinese.Big5
+	}
+	return simplifiedchinese.GB18030
+}
+
+func byteAt(b []byte, i int) byte {
+	if i < len(b) {
+		return b[i]
+	}
+	return 0
+}
+
+// damage counts the bytes that an encoding has no character for.
+func damage(b []byte, enc encoding.Encoding) int {
+	out, _ := enc.NewDecoder().Bytes(b)
+	return bytes.Count(out, []byte("\uFFFD"))
+}
+
+// decodeWords undoes RFC 2047 encoded words, and 8-bit text where it stands
+// raw in a header. A word in an unknown charset stays as it is.
+func decodeWords(s string) string {
+	if !isASCII([]byte(s)) {
+		s = decodeCharset([]byte(s), "")
+	}
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	dec := mime.WordDecoder{CharsetReader: func(label string, in io.Reader) (io.Reader, error) {
+		body, err := io.ReadAll(in)
+		return strings.NewReader(decodeCharset(body, label)), err
+	}}
+	if out, err := dec.DecodeHeader(s); err == nil {
+		return out
+	}
+	return s
+}
+
+// plainText is the text of an HTML page, one line a block.
+func plainText(page string) string {
+	var out strings.Builder
+	z := html.NewTokenizer(strings.NewReader(page))
+	z.SetMaxBuf(maxText)
+	hidden := ""
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return out.String()
+		case html.TextToken:
+			if hidden == "" {
+				out.WriteString(strings.ReplaceAll(html.UnescapeString(string(z.Raw())), "\u00a0", " "))
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, _ := z.TagName()
+			switch string(name) {
+			case "style", "script", "title":
+				hidden = string(name)
+			case "br", "p", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "hr", "blockquote", "pre":
+				out.WriteByte('\n')
+			case "td", "th":
+				out.WriteByte(' ')
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			switch string(name) {
+			case hidden:
+				hidden = ""
+			case "p", "div", "tr", "table", "h1", "h2", "h3":
+				out.WriteByte('\n')
+			}
+		}
+	}
+}

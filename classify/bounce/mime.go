@@ -1,0 +1,269 @@
+package bounce
+
+import (
+	"bytes"
+	"strings"
+)
+
+const (
+	maxDepth = 16        // parts inside parts
+	maxParts = 1000      // of one message
+	maxText  = 64 << 10  // bytes kept of one text, encoded
+	maxTexts = 256 << 10 // and of all of them
+	maxLimbo = 64 << 10  // of the text before the first delimiter
+)
+
+// reader walks the parts of one message, once and forwards, and keeps what a
+// report can be made of: header, texts, delivery status, and the header and
+// size of the original.
+type reader struct {
+	*lines
+	rep      *Report
+	header   header   // of the report itself
+	texts    []text   // what people are told
+	dsn      dsn      // what machines are told
+	original header   // of the message that failed
+	bounds   [][]byte // the delimiters of the parts that are open, outermost first
+	parts    int
+	kept     int    // bytes of all texts
+	raw      []byte // of the text being read
+	arf      bool   // a feedback report was among the parts
+	mdn      bool   // a disposition notification (read receipt)
+	nested   int    // bounces found inside others
+}
+
+// text is one text part.
+type text struct {
+	body  string
+	html  bool
+	extra int64 // bytes that were too many to keep
+}
+
+// delimiter is a boundary line: of which of the open parts, and whether it
+// closes it. Level -1 is the end of the message.
+type delimiter struct {
+	level int
+	last  bool
+}
+
+var end = delimiter{level: -1}
+
+// atDelimiter tells whether the current line is a boundary of an open part.
+// The innermost wins; one left of it ends all the parts inside.
+func (r *reader) atDelimiter() (delimiter, bool) {
+	line := r.text
+	if len(line) > 0 && line[0] == ' ' { // some servers indent it
+		line = bytes.TrimLeft(line, " ")
+	}
+	if len(line) < 3 || line[0] != '-' || line[1] != '-' {
+		return end, false
+	}
+	line = bytes.TrimRight(line[2:], " \t")
+	for i := len(r.bounds) - 1; i >= 0; i-- {
+		after, ok := bytes.CutPrefix(line, r.bounds[i])
+		if ok && (len(after) == 0 || string(after) == "--") {
+			return delimiter{i, len(after) > 0}, true
+		}
+	}
+	return end, false
+}
+
+// skip reads up to the next delimiter and counts the bytes.
+func (r *reader) skip() (size int64, d delimiter) {
+	for r.next() {
+		if d, ok := r.atDelimiter(); ok {
+			return size, d
+		}
+		size += int64(r.size)
+	}
+	return size, end
+}
+
+// keep reads up to the next delimiter into r.raw, at most limit bytes; extra
+// counts the rest.
+func (r *reader) keep(limit int) (extra int64, d delimiter) {
+	r.raw = r.raw[:0]
+	for r.next() {
+		if d, ok := r.atDelimiter(); ok {
+			return extra, d
+		}
+		if len(r.raw)+len(r.text) < limit {
+			r.append()
+		} else {
+			extra += int64(r.size)
+		}
+	}
+	return extra, end
+}
+
+// append puts the current line into r.raw, whole again where it came in pieces.
+func (r *reader) append() {
+	if n := len(r.raw); r.joins && n > 0 {
+		r.raw = r.raw[:n-1]
+	}
+	r.raw = append(append(r.raw, r.text...), '\n')
+}
+
+// readHeader reads the header of a message or part. A delimiter where its end
+// should be ends it, and the part.
+func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
+	r.raw = r.raw[:0]
+	for r.next() {
+		if d, ok := r.atDelimiter(); ok {
+			h, _ = parseHeader(string(r.raw))
+			return h, size, d, false
+		}
+		size += int64(r.size)
+		if len(r.text) == 0 {
+			break
+		}
+		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' && fieldName(r.text) == 0 && !isStray(string(r.text)) && !isFromLine(r.text) {
+			size -= int64(r.size)
+			r.back() // a body without an empty line before it
+			break
+		}
+		if len(r.raw)+len(r.text) < maxHeader {
+			r.append()
+		}
+	}
+	h, _ = parseHeader(string(r.raw))
+	return h, size, end, true
+}
+
+// entity reads the body that h describes, and gives the delimiter it ended at.
+func (r *reader) entity(h header, depth int) delimiter {
+	r.parts++
+	if depth > maxDepth || r.parts > maxParts {
+		_, d := r.skip()
+		return d
+	}
+	switch media := h.mediaType(); {
+	case strings.HasPrefix(media, "multipart/"):
+		return r.multipart(h, depth)
+	case media == "message/delivery-status" || media == "message/global-delivery-status":
+		return r.status(h)
+	case media == "message/feedback-report":
+		r.arf = true
+	case strings.HasPrefix(media, "message/disposition-notification"):
+		r.mdn = true
+	case strings.HasPrefix(media, "message/"), media == "text/rfc822-headers", media == "text/rfc822":
+		return r.returned(h, depth)
+	case depth > 0 && !h.has("Content-Type") && h.has("Received"): // the type was forgotten
+		r.setOriginal(h)
+		size, d := r.skip()
+		r.rep.Original.Size, r.rep.Original.Complete = size, size > 0
+		return d
+	case strings.HasPrefix(media, "text/"), media == "application/json", !strings.Contains(media, "/"):
+		return r.readText(h, media == "text/html")
+	}
+	_, d := r.skip()
+	return d
+}
+
+// readText keeps a text part, decoded.
+func (r *reader) readText(h header, isHTML bool) delimiter {
+	extra, d := r.keep(min(maxText, maxTexts-r.kept))
+	r.kept += len(r.raw)
+	if len(bytes.TrimSpace(r.raw)) > 0 {
+		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		r.texts = append(r.texts, text{decodeCharset(body, h.param("charset")), isHTML, extra})
+	}
+	return d
+}
+
+// status reads a delivery-status part, as it comes unless it is encoded.
+func (r *reader) status(h header) delimiter {
+	switch strings.ToLower(h.get("Content-Transfer-Encoding")) {
+	case "base64", "quoted-printable":
+		_, d := r.keep(maxTexts)
+		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		for line := range bytes.Lines(body) {
+			r.dsn.line(trimNewline(line))
+		}
+		r.dsn.flush()
+		return d
+	}
+	for r.next() {
+		if d, ok := r.atDelimiter(); ok {
+			r.dsn.flush()
+			return d
+		}
+		r.dsn.line(r.text)
+	}
+	r.dsn.flush()
+	return end
+}
+
+// multipart reads parts until its last delimiter, or one further out, or the
+// end. Text before the first one is kept where no first one comes: a missing
+// boundary must not cost the report.
+func (r *reader) multipart(h header, depth int) delimiter {
+	level := len(r.bounds)
+	boundary := []byte(strings.TrimRight(h.param("boundary"), " "))
+	if len(boundary) == 0 {
+		boundary = r.findBoundary()
+	}
+	r.bounds = append(r.bounds, boundary)
+	defer func() { r.bounds = r.bounds[:level] }()
+	extra, d := r.keep(maxLimbo)
+	if d.level != level && len(bytes.TrimSpace(r.raw)) > 0 {
+		r.texts = append(r.texts, text{body: decodeCharset(r.raw, h.param("charset")), extra: extra})
+	}
+	for d.level == level {
+		if d.last {
+			_, d = r.skip() // the epilogue; some servers go on after the last delimiter
+			continue
+		}
+		part, _, at, open := r.readHeader()
+		if d = at; open {
+			d = r.entity(part, depth+1)
+		}
+	}
+	return d
+}
+
+// findBoundary takes the first line that looks like a delimiter for one,
+// where the header names none.
+func (r *reader) findBoundary() []byte {
+	for r.next() {
+		if line := bytes.TrimRight(r.text, " \t"); len(line) > 4 && line[0] == '-' && line[1] == '-' && bytes.IndexByte(line, ' ') < 0 {
+			r.back()
+			return bytes.Clone(line[2:])
+		}
+		if len(r.text) > 0 {
+			r.back()
+			break
+		}
+	}
+	return []byte("\x00") // matches no line
+}
+
+// returned reads the message that came back, or its header. A bounce may be
+// there instead, where it was forwarded, or where a gateway wrapped it: that
+// is then the report.
+func (r *reader) returned(h header, depth int) delimiter {
+	inner, size, d, open := r.readHeader()
+	if len(inner) == 0 && !open {
+		return d
+	}
+	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header)) {
+		r.nested++
+		r.header, r.texts, r.original = inner, nil, nil
+		r.rep.Original = Original{}
+		if open {
+			d = r.entity(inner, depth+1)
+		}
+		return d
+	}
+	var body int64
+	if open {
+		body, d = r.skip()
+	}
+	if r.original == nil {
+		r.setOriginal(inner)
+		if strings.HasPrefix(h.mediaType(), "message/") {
+			r.rep.Original.Size, r.rep.Original.Complete = size+body, body > 0 && !r.cut
+		}
+	}
+	return d
+}

@@ -1,0 +1,270 @@
+package bounce
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"strings"
+)
+
+// ErrEmpty says that there was nothing to read.
+var ErrEmpty = errors.New("bounce: empty input")
+
+// Read reads one message, pasted fragment, reply or log line. It fails with
+// ErrEmpty, or with the error of r: then the report, if any, is of what came
+// before. Whatever else is wrong with the input becomes a Note. Of a message
+// longer than 64 MiB the rest is not read.
+func Read(r io.Reader) (*Report, error) {
+	l := newLines(r, sniffed)
+	head := peek(l.br, sniffed)
+	switch {
+	case isBlank(head) && l.onlyBlank():
+		return nil, l.problem()
+	case isMessage(head):
+		rep := readMessage(l)
+		return rep, l.err
+	}
+	rep := readPasted(l)
+	return rep, l.err
+}
+
+// All gives every report of an input whose form its content tells: a message,
+// an mbox, a log (a report for each delivery that failed or waits; the last
+// line that could be read, where none did) or a pasted text. It holds one
+// message at a time. An error of r ends it, after the report of what came
+// before, and comes with a nil Report.
+func All(r io.Reader) iter.Seq2[*Report, error] {
+	return func(yield func(*Report, error) bool) {
+		l := newLines(r, sniffed)
+		head := peek(l.br, sniffed)
+		more := true
+		switch {
+		case isBlank(head) && l.onlyBlank():
+			yield(nil, l.problem())
+			return
+		case isFromLine(firstLine(head)):
+			l.mbox = true
+			for next := true; more && next; next = l.message() {
+				more = yield(readMessage(l), nil)
+			}
+		case isMessage(head):
+			more = yield(readMessage(l), nil)
+		case isLog(head):
+			more = readLogLines(l, yield)
+		default:
+			more = yield(readPasted(l), nil)
+		}
+		if more && l.err != nil {
+			yield(nil, l.err)
+		}
+	}
+}
+
+// Lines reads every line as one reply or log line, and gives exactly one
+// report for each, in order; for an empty line one of KindNotABounce.
+func Lines(r io.Reader) iter.Seq2[*Report, error] {
+	return func(yield func(*Report, error) bool) {
+		l := newLines(r, 1)
+		for l.line() {
+			if !yield(readLine(decodeCharset(l.text, "")), nil) {
+				return
+			}
+		}
+		if l.err != nil {
+			yield(nil, l.err)
+		}
+	}
+}
+
+// line is next for input of any length: a line is read whole or cut, and never
+// comes as two.
+func (l *lines) line() bool {
+	l.left = maxMessage
+	if !l.next() {
+		return false
+	}
+	if l.size < maxLine || l.ended {
+		return true
+	}
+	l.text = append([]byte(nil), l.text...)
+	for { // the rest of a line too long
+		l.left = maxMessage
+		rest, err := l.br.ReadSlice(l.newline)
+		if err == nil || len(rest) == 0 || len(rest) < maxLine {
+			return true
+		}
+	}
+}
+
+func isBlank(b []byte) bool {
+	for _, c := range b {
+		if c > ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyBlank skips empty lines, and tells whether there was nothing else.
+func (l *lines) onlyBlank() bool {
+	for l.next() {
+		if !isBlank(l.text) {
+			l.back()
+			return false
+		}
+	}
+	return true
+}
+
+func (l *lines) problem() error {
+	if l.err != nil {
+		return l.err
+	}
+	return ErrEmpty
+}
+
+func firstLine(head []byte) []byte {
+	s := strings.TrimLeft(string(head), " \t\r\n")
+	line, _, _ := strings.Cut(strings.ReplaceAll(s[:min(len(s), 512)], "\r", "\n"), "\n")
+	return []byte(line)
+}
+
+// isMessage tells whether a text begins with the header of a message: fields
+// of which at least two are such as mail has, or all, or one where the header
+// is longer than what was looked at.
+func isMessage(head []byte) bool {
+	s := strings.TrimLeft(string(head[:min(len(head), sniffed)]), "\r\n")
+	if strings.IndexByte(s, '\n') < 0 {
+		s = strings.ReplaceAll(s, "\r", "\n")
+	}
+	h, rest := parseHeader(s)
+	known := 0
+	for _, f := range h {
+		switch lower(f.name) {
+		case "from", "to", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type", "x-failed-recipients", "envelope-to", "auto-submitted":
+			known++
+		case "subject":
+			known += 2
+		}
+	}
+	return known >= 2 || known > 0 && (known == len(h) || rest == "" && len(head) >= sniffed)
+}
+
+// isLog tells whether most of the first lines are a server's log.
+func isLog(head []byte) bool {
+	logged, all := 0, 0
+	for line := range strings.Lines(strings.ReplaceAll(string(head), "\r", "\n")) {
+		if strings.TrimSpace(line) == "" || all > 20 {
+			continue
+		}
+		all++
+		if isLogLine(line) {
+			logged++
+		}
+	}
+	return logged > 0 && logged*2 > all
+}
+
+// readLogLines gives a report for every delivery that failed or waits; false
+// where no more are wanted.
+func readLogLines(l *lines, yield func(*Report, error) bool) bool {
+	other := &Report{Kind: KindNotABounce}
+	found := false
+	for l.line() {
+		rep, ok := readLog(decodeCharset(l.text, ""))
+		switch {
+		case !ok:
+		case rep.Kind == KindDelivered:
+			other = rep
+		default:
+			found = true
+			if !yield(rep, nil) {
+				return false
+			}
+		}
+	}
+	return found || yield(other, nil)
+}
+
+// readLine reads one reply or log line.
+func readLine(line string) *Report {
+	if rep, ok := readLog(line); ok {
+		return rep
+	}
+	if strings.TrimSpace(line) == "" {
+		return &Report{Kind: KindNotABounce}
+	}
+	return &Report{Kind: KindFragment, Failures: []Failure{readReply(line)}}
+}
+
+// readReply reads a bare reply, perhaps behind the address that it is about:
+// "<a@example.net>: host mx.example.net said: 550 ...".
+func readReply(s string) Failure {
+	if addr, rest, ok := listedAddress(s); ok && rest != "" {
+		rest, original := cutExpansion(rest, "")
+		f := hear(rest, false)
+		f.Recipient, f.OriginalRecipient = addr, original
+		return f
+	}
+	f := hear(s, false)
+	f.Recipient = replyRecipient(f.Reply.Text)
+	return f
+}
+
+// replyRecipient is the address that a reply speaks of, where it is not the
+// sender's.
+func replyRecipient(reply string) string {
+	low := lower(reply)
+	if i := strings.Index(low, "rcpt to:"); i >= 0 {
+		if start, end := nextAddress(reply, i); end > 0 {
+			return reply[start:end]
+		}
+	}
+	start, end := nextAddress(reply, 0)
+	if end == 0 || containsAny(low, []string{"sender", "mail from", "envelope-from", "from:", "contact", "postmaster"}) {
+		return ""
+	}
+	return reply[start:end]
+}
+
+// readPasted reads a text without a header: a piece of a bounce, one reply,
+// log lines.
+func readPasted(l *lines) *Report {
+	r := &reader{lines: l, rep: &Report{Kind: KindFragment}}
+	extra, _ := r.keep(maxText)
+	body := strings.TrimSpace(decodeCharset(r.raw, ""))
+	r.texts = []text{{body: body, extra: extra}}
+	if strings.Count(body, "\n") == 0 {
+		return readLine(body)
+	}
+	if rep, ok := readPastedLog(body); ok {
+		return rep
+	}
+	if strings.HasPrefix(body, "<html") || strings.HasPrefix(body, "<!DOCTYPE") {
+		r.texts[0].html = true
+	}
+	if strings.HasPrefix(body, ">") {
+		r.texts[0].body = unquote(body)
+	}
+	r.finish(true)
+	return r.rep
+}
+
+// readPastedLog puts the lines of a log that someone pasted into one report.
+func readPastedLog(body string) (*Report, bool) {
+	var all *Report
+	for line := range strings.Lines(body) {
+		rep, ok := readLog(strings.TrimSpace(line))
+		switch {
+		case !ok:
+		case all == nil:
+			all = rep
+		case len(all.Failures) < maxFailures:
+			if all.Kind == KindDelivered {
+				all.Kind = rep.Kind
+			}
+			all.Failures = append(all.Failures, rep.Failures...)
+		}
+	}
+	return all, all != nil
+}

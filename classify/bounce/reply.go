@@ -1,0 +1,531 @@
+package bounce
+
+import (
+	"net/netip"
+	"strings"
+)
+
+const (
+	maxReply  = 2 << 10 // bytes kept of one reply
+	maxAround = 800     // bytes before and after a reply that are about it
+)
+
+// said are the words after which a report quotes the other server. The reply
+// after the last of them is the one that was nearest to the refusal: a server
+// quotes what the next one told it.
+var said = []string{
+	" said:", "\u2026said:", "said[response message]:", "refused to talk to me:", "server returned was:", "the response was:",
+	"response from the remote server was:", "server returned '", "responded with failure:", "server responded:",
+	"remote server replied:", "server said:", "responded with:", "responded as follows:",
+}
+
+// tails begin the words that a report writes behind a reply.
+var tails = []string{
+	"\n\n", "(in reply to", "##", "\ngiving up on", "\ni'm not going to try", "\nstep:", "\nthis has been a permanent",
+	"\n---", "\n***", "\n===", "\n\u2014 ", "\nreporting-mta:", "\naction:", "\nstatus:", "\nremote system:", "\n[message header", "\n<<< ", "\n>>> ",
+}
+
+// hear takes what a report says of one failure and tells the remote's reply
+// from the report's own words. Remote says that all of it is the remote's, as
+// in "Diagnostic-Code: smtp; ...". Lines may still be folded.
+func hear(s string, remote bool) (f Failure) {
+	if s = strings.TrimSpace(s[:min(len(s), maxValue)]); s == "" {
+		return f
+	}
+	s = normalize(strings.ReplaceAll(s, "ERROR_CODE :", "")) // Zoho labels code and status
+	low := lower(s)
+	from := replyStart(s, low)
+	if from < 0 && (remote || leadingStatus(s[clippedCode(s):]) != "") {
+		from = 0
+	}
+	if from < 0 {
+		f.Text = clip(unfold(s), maxValue)
+		f.Reply.Status = looseStatus(s, 0)
+		f.hearAround(s, "")
+		if f.SendingIP = clientAddress(s, low); f.SendingIP.IsValid() && f.SendingIP == f.Remote.IP {
+			f.Remote = Host{}
+		}
+		return f
+	}
+	to := replyEnd(s, low, from)
+	head, tail := s[:from], s[to:]
+	if outside := strings.TrimSuffix(head, "(reason: "); outside != head { // sendmail
+		head, tail = outside, strings.TrimPrefix(tail, ")")
+	}
+	f.Reply = parseReply(s[from:to])
+	around := strings.TrimRight(head, " \n:'\"<#([") + " " + strings.TrimLeft(tail, " \n>'\")]#")
+	f.Text = clip(strings.Join(strings.Fields(around), " "), maxValue)
+	f.hearAround(head, tail)
+	if f.Stage == "" {
+		f.Stage = stageOf(replyStages, lower(f.Reply.Text))
+	}
+	f.SendingIP = ourAddress(f.Reply.Text, f.Remote.IP)
+	return f
+}
+
+// clippedCode is the length of a code that lost its first digit, "50 ", before
+// the enhanced status that it stood for.
+func clippedCode(s string) int {
+	if len(s) > 3 && s[0] <= '9' && s[0] >= '0' && s[1] <= '9' && s[1] >= '0' && s[2] == ' ' {
+		return 3
+	}
+	return 0
+}
+
+// clientAddress finds our address in words that may not be a reply at all: only
+// where they speak of the client.
+func clientAddress(s, low string) netip.Addr {
+	for _, words := range []string{"mail from ", "client [", "client host [", "messages from ", "blocked ip "} {
+		if i := strings.Index(low, words); i >= 0 {
+			if ip := parseIP(strings.TrimRight(firstWord(strings.TrimLeft(s[i+len(words):], "[")), "].,")); ip.IsValid() {
+				return ip
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// hearAround takes stage and remote host from the words around a reply.
+func (f *Failure) hearAround(head, tail string) {
+	head = head[max(0, len(head)-maxAround):]
+	f.Stage = stageOf(stages, lower(tail[:min(len(tail), maxAround)]+" "+head))
+	f.Remote = namedHost(unfold(head))
+}
+
+// replyStart finds where the remote begins to speak, -1 where it does not.
+func replyStart(s, low string) int {
+	from := -1
+	for _, words := range said {
+		if !strings.Contains(low, words) { // far faster than LastIndex
+			continue
+		}
+		if i := strings.LastIndex(low, words); strings.TrimSpace(low[i+len(words):]) != "" {
+			from = max(from, i+len(words))
+		}
+	}
+	if from < 0 {
+		if from = nextReply(s, 0); from < 0 {
+			return from
+		}
+	}
+	for from < len(s) && strings.IndexByte(" \t\r\n'\"[", s[from]) >= 0 {
+		from++
+	}
+	if from == len(s) {
+		return -1 // quotes nothing
+	}
+	// "554 4.4.7 Message expired.<421 4.4.2 Connection timed out>": the reply
+	// of the server behind, in that of the server before.
+	for _, open := range []string{"<", "... ", "smtp;"} {
+		for i := from + 1; ; {
+			j := strings.Index(s[i:], open)
+			if j < 0 {
+				break
+			}
+			i += j + len(open)
+			at := i + len(s[i:]) - len(strings.TrimLeft(s[i:], " "))
+			if code, n := codeAt(s, at); code >= 400 && at+n < len(s) && s[at+n] == ' ' && (open != "<" || leadingStatus(s[at+n:]) != "") {
+				from = at
+			}
+		}
+	}
+	return from
+}
+
+// nextReply finds a reply code that stands where a reply can begin: first on a
+// line, after punctuation, or before an enhanced status.
+func nextReply(s string, from int) int {
+	for i := from; i+3 <= len(s); i++ {
+		if s[i] < '2' || s[i] > '5' {
+			continue
+		}
+		code, n := codeAt(s, i)
+		if n == 0 {
+			continue
+		}
+		before := strings.TrimRight(s[:i], " \t")
+		first := before == "" || before[len(before)-1] == '\n'
+		after := s[i+n:]
+		switch {
+		case code < 400 && before != "", isQuantity(after):
+		case leadingStatus(after) != "",
+			first && (after == "" || strings.IndexByte(" -#,<:\t\r\n\"", after[0]) >= 0),
+			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
+				after != "" && strings.IndexByte(" -#,<:", after[0]) >= 0,
+			strings.HasSuffix(lower(before), "responsecode"):
+			return i
+		}
+	}
+	return -1
+}
+
+// isQuantity tells "550 bytes" from "550 User unknown".
+func isQuantity(after string) bool {
+	word, _, _ := strings.Cut(strings.TrimLeft(lower(after[:min(len(after), 20)]), " "), " ")
+	switch strings.TrimRight(word, ".,;)s") {
+	case "byte", "kb", "mb", "kbyte", "minute", "hour", "second", "day":
+		return true
+	}
+	return false
+}
+
+// codeAt reads a reply code at i: three digits that stand alone. Servers make
+// codes up (445, 571), so all of 200 to 599 count. RFC 5321 section 4.2
+func codeAt(s string, i int) (code, n int) {
+	if i+3 > len(s) || i > 0 && (isAlnum(s[i-1]) || s[i-1] == '.' && (i < 2 || s[i-2] != '.') || s[i-1] == '-' && i > 1 && isAlnum(s[i-2])) {
+		return 0, 0
+	}
+	for _, c := range []byte(s[i : i+3]) {
+		if c < '0' || c > '9' {
+			return 0, 0
+		}
+		code = code*10 + int(c-'0')
+	}
+	if code < 200 || code > 599 || i+3 < len(s) && (isAlnum(s[i+3]) || s[i+3] == '.' && i+4 < len(s) && isAlnum(s[i+4]) || s[i+3] == '@' || s[i+3] == '/') {
+		return 0, 0
+	}
+	return code, 3
+}
+
+func isAlnum(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// statusAt reads an enhanced status at i, "5.1.1". RFC 3463 section 2
+func statusAt(s string, i int) (status string, n int) {
+	if i+5 > len(s) || s[i] != '2' && s[i] != '4' && s[i] != '5' || i > 0 && (isAlnum(s[i-1]) || s[i-1] == '.') {
+		return "", 0
+	}
+	j := i + 1
+	for range 2 {
+		if j >= len(s) || s[j] != '.' {
+			return "", 0
+		}
+		k := j + 1
+		for k < len(s) && k < j+4 && s[k] >= '0' && s[k] <= '9' {
+			k++
+		}
+		if k == j+1 {
+			return "", 0
+		}
+		j = k
+	}
+	if j < len(s) && (isAlnum(s[j]) || s[j] == '.' && j+1 < len(s) && isAlnum(s[j+1])) {
+		return "", 0
+	}
+	return s[i:j], j - i
+}
+
+// leadingStatus is the enhanced status that s begins with, past punctuation;
+// empty where it begins otherwise.
+func leadingStatus(s string) string {
+	for i := 0; i < len(s) && i < 6; i++ {
+		if strings.IndexByte(" -#\"',:([", s[i]) < 0 {
+			status, _ := statusAt(s, i)
+			return status
+		}
+	}
+	return ""
+}
+
+// looseStatus is an enhanced status further on in a text: "(#5.1.1)",
+// "(5.1.1)", or behind a repetition of the code.
+func looseStatus(s string, code int) string {
+	for i := 1; i+5 <= len(s); i++ {
+		if s[i] != '2' && s[i] != '4' && s[i] != '5' {
+			continue
+		}
+		status, n := statusAt(s, i)
+		if n == 0 {
+			continue
+		}
+		switch before := s[:i]; {
+		case s[i-1] == '#', s[i-1] == '(' && i+n < len(s) && s[i+n] == ')':
+			return status
+		case code != 0 && i >= 4:
+			if same, _ := codeAt(before, i-4); same == code {
+				return status
+			}
+		}
+	}
+	return ""
+}
+
+// replyEnd finds where the remote's words end.
+func replyEnd(s, low string, from int) int {
+	to := len(s)
+	for _, words := range tails {
+		if i := strings.Index(low[from:to], words); i > 0 {
+			to = from + i
+		}
+	}
+	if from > 0 {
+		closing := map[byte]string{'\'': "'", '<': ">", '"': `"`, '[': "]"}[s[from-1]]
+		if strings.HasSuffix(strings.TrimRight(s[:from], " "), "(reason:") {
+			closing = ")"
+		}
+		if i := strings.LastIndex(s[from:to], closing); closing != "" && i > 0 {
+			to = from + i
+		}
+	}
+	return to
+}
+
+// parseReply reads a reply that may have several lines. RFC 5321 section 4.2.1
+func parseReply(s string) Reply {
+	s = strings.TrimLeft(unfold(s), "# \"'")
+	var r Reply
+	code, n := codeAt(s, 0)
+	r.Code = code
+	rest := s[max(n, clippedCode(s)):]
+	if again, m := codeAt(rest, 1); n > 0 && again == code && m > 0 {
+		rest = rest[1+m:] // "550 550 5.7.1 ...", of a gateway
+	}
+	if r.Status = leadingStatus(rest); r.Status == "" && !containsAny(lower(s), callouts) {
+		r.Status = looseStatus(s, code)
+	}
+	if n > 0 && len(s) > n && s[n] == '-' {
+		s = joinContinued(s, s[:n])
+	}
+	if strings.HasSuffix(s, ">") && strings.Count(s, ">") > strings.Count(s, "<") {
+		s = s[:len(s)-1] // of "<host #5.7.1 smtp;550 ...>"
+	}
+	r.Text = clip(strings.TrimRight(s, " "), maxReply)
+	return r
+}
+
+// callouts are the words of a server that asked our own server about the
+// sender: the status that it quotes is that of our address.
+var callouts = []string{"sender verify", "sender verification", "callout", "callback"}
+
+// joinContinued drops the code and status that begin every further line of a
+// reply, so that its sentences can be read. RFC 5321 section 4.2.1
+func joinContinued(s, code string) string {
+	words := strings.Fields(s)
+	out := words[:1]
+	status := strings.TrimPrefix(words[0], code+"-")
+	for i := 1; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case strings.HasPrefix(w, code+"-"):
+			w = w[len(code)+1:]
+			if w == status {
+				w = ""
+			}
+		case w == code && i+1 < len(words) && words[i+1] == status:
+			i, w = i+1, ""
+		}
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// clip cuts a text to at most n bytes, at a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}
+
+// lower is strings.ToLower for ASCII only: every byte keeps its place, so
+// that what is found in the one can be cut from the other.
+func lower(s string) string {
+	first := 0
+	for first < len(s) && s[first]-'A' >= 26 {
+		first++
+	}
+	if first == len(s) {
+		return s
+	}
+	b := []byte(s)
+	for i, c := range b[first:] {
+		if c-'A' < 26 {
+			b[first+i] = c | 0x20
+		}
+	}
+	return string(b)
+}
+
+// stageWords are words that tell a stage. The first of a list that is found
+// decides. Anchor is a part that several in a row share: a text without it
+// passes them all by.
+type stageWords struct {
+	anchor string
+	words  []string // each with the stage of the same index
+	stages []Stage
+}
+
+// stages are the words of the reporting server, Postfix and Exim first.
+var stages = []stageWords{
+	{"in reply to ",
+		[]string{"rcpt", "mail from", "data", "end of data", "ehlo", "helo", "lhlo", "starttls", "auth", "initial server greeting", "message"},
+		[]Stage{StageRcpt, StageMail, StageData, StageEndOfData, StageEHLO, StageEHLO, StageEHLO, StageSTARTTLS, StageAuth, StageGreeting, StageEndOfData}},
+	{"after ",
+		[]string{"rcpt to", "mail from", "end of data", "data", "pipelined data", "sending data block", "initial connection", "ehlo", "helo", "starttls", "auth", "i sent the message"},
+		[]Stage{StageRcpt, StageMail, StageEndOfData, StageData, StageData, StageEndOfData, StageGreeting, StageEHLO, StageEHLO, StageSTARTTLS, StageAuth, StageEndOfData}},
+	{"sending ",
+		[]string{"rcpt to", "mail from", "data command", "message body", "end of data", "mail body"},
+		[]Stage{StageRcpt, StageMail, StageData, StageEndOfData, StageEndOfData, StageEndOfData}},
+	{"did not like our ",
+		[]string{"rcpt to", "mail from", "final data", "data", "ehlo", "helo"},
+		[]Stage{StageRcpt, StageMail, StageEndOfData, StageData, StageEHLO, StageEHLO}},
+	{"reply of ", []string{"rcpt to", "mail from"}, []Stage{StageRcpt, StageMail}},
+	{">>> ",
+		[]string{"rcpt", "mail", "data", "ehlo", "helo", "starttls"},
+		[]Stage{StageRcpt, StageMail, StageData, StageEHLO, StageEHLO, StageSTARTTLS}},
+	{"(state 1", // Gmail
+		[]string{"3)", "4)", "7)", "8)"},
+		[]Stage{StageRcpt, StageRcpt, StageEndOfData, StageEndOfData}},
+	{"", []string{
+		"refused to talk to me", "receiving the initial server greeting", "welcome message from", "but greeting failed", "performing the ehlo", "performing the helo",
+		"does not like recipient", "sender was rejected", "my name was rejected", "failed on data command", "step: data send", "smtp:rcpt",
+		"tls handshake", "cannot start tls", "tls is required", "establish an smtp connection", "accept our requests to connect",
+		"connect to ", "connect remote host", "connection refused", "no route to host", "network is unreachable", "connection timed out",
+		"envelope expired", "message expired", "retry timeout exceeded", "retry time not reached", "could not deliver for the last", "in the queue too long", "delivery time expired",
+		"loops back to myself", "name service error", "host not found", "unrouteable address", "find any host named", "mail exchanger", "no mailbox here by that name",
+		"unknown user:", "mail forwarding loop", "command died",
+	}, []Stage{
+		StageGreeting, StageGreeting, StageGreeting, StageGreeting, StageEHLO, StageEHLO,
+		StageRcpt, StageMail, StageEHLO, StageData, StageEndOfData, StageRcpt,
+		StageSTARTTLS, StageSTARTTLS, StageSTARTTLS, StageConnect, StageConnect,
+		StageConnect, StageConnect, StageConnect, StageConnect, StageConnect, StageConnect,
+		StageQueue, StageQueue, StageQueue, StageQueue, StageQueue, StageQueue, StageQueue,
+		StageLocal, StageLocal, StageLocal, StageLocal, StageLocal, StageLocal, StageLocal,
+		StageLocal, StageLocal, StageLocal,
+	}},
+}
+
+// replyStages are the words by which a reply itself tells the stage.
+var replyStages = []stageWords{
+	{"", []string{"(rcpt to:", "at rcpt state", "at data state", " rp:", " mi:", " dt:", " hl:", "recipient address rejected", "must issue a starttls"},
+		[]Stage{StageRcpt, StageRcpt, StageEndOfData, StageRcpt, StageMail, StageEndOfData, StageEHLO, StageRcpt, StageMail}},
+}
+
+func stageOf(table []stageWords, low string) Stage {
+	for _, t := range table {
+		for rest, ok := low, true; ok; {
+			if _, rest, ok = strings.Cut(rest, t.anchor); !ok {
+				break
+			}
+			for i, words := range t.words {
+				if t.anchor == "" && strings.Contains(low, words) || t.anchor != "" && strings.HasPrefix(rest, words) {
+					return t.stages[i]
+				}
+			}
+			ok = t.anchor != ""
+		}
+	}
+	return ""
+}
+
+// namedHost finds the server that a report's words name: "host
+// mx.example.net[192.0.2.1]", "mx.example.net (192.0.2.1)", "host
+// mx.example.net:", or an address alone.
+func namedHost(s string) Host {
+	var h Host
+	for i, c := range []byte(s) {
+		if c != '[' && c != '(' {
+			continue
+		}
+		inside := s[i+1:]
+		if j := strings.IndexAny(inside, "])"); j > 0 && j < 50 {
+			inside = inside[:j]
+		} else {
+			continue
+		}
+		if ip := parseIP(strings.Fields(inside + " -")[0]); ip.IsValid() {
+			h = Host{Name: lastName(s[:i]), IP: ip} // of several the last one
+		}
+	}
+	if h.IP.IsValid() {
+		return h
+	}
+	if before, _, ok := strings.Cut(s, " #"); ok && lastName(before) != "" { // Exchange: "<mx.example.net #5.7.1 smtp;"
+		return Host{Name: lastName(before)}
+	}
+	low := lower(s)
+	for _, before := range []string{"connect to ", "talking to ", "lost connection with ", "conversation with ", "host ", "connected to ", "remote server ", "giving up on ", "domain name="} {
+		if i := strings.LastIndex(low, before); i == 0 || i > 0 && !isAlnum(low[i-1]) {
+			word := firstWord(s[i+len(before):])
+			if ip := parseIP(word); ip.IsValid() {
+				return Host{IP: ip}
+			}
+			if name := cleanHost(word); strings.Contains(name, ".") && isAlnum(name[len(name)-1]) {
+				return Host{Name: name}
+			}
+		}
+	}
+	for word := range strings.FieldsSeq(s) {
+		word, _, _ = strings.Cut(strings.TrimRight(word, ".,;:"), ":")
+		if ip := parseIP(word); ip.Is4() && word[0] <= '9' {
+			return Host{IP: ip}
+		}
+	}
+	return h
+}
+
+func firstWord(s string) string {
+	s = strings.TrimLeft(s, " ")
+	if i := strings.IndexAny(s, " \t\n[(,;"); i >= 0 {
+		s = s[:i]
+	}
+	s, _, _ = strings.Cut(s, ":")
+	return s
+}
+
+// lastName is the host name that s ends with; empty where it ends otherwise.
+func lastName(s string) string {
+	s = strings.TrimRight(s, " .")
+	i := strings.LastIndexAny(s, " \t\n(<,;:=") + 1
+	if name := cleanHost(s[i:]); strings.Contains(name, ".") && !parseIP(name).IsValid() {
+		return name
+	}
+	return ""
+}
+
+// ourAddress finds the address of our server in a reply: an address that is
+// not the remote's, and that the words around speak of as the client's.
+func ourAddress(reply string, remote netip.Addr) netip.Addr {
+	for i := 0; i < len(reply); i++ {
+		if !isHex(reply[i]) || i > 0 && (isHex(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && i > 1 && isHex(reply[i-2])) {
+			continue
+		}
+		j := i
+		for j < len(reply) && j < i+45 && (isHex(reply[j]) || reply[j] == '.' || reply[j] == ':') {
+			j++
+		}
+		word := strings.TrimRight(reply[i:j], ".:")
+		if strings.Count(word, ".") == 3 || strings.Count(word, ":") >= 2 {
+			ip := parseIP(word)
+			if ip.IsValid() && ip != remote && !ip.IsLoopback() && !ip.IsUnspecified() && isOurs(lower(reply[max(0, i-60):i]), lower(reply[j:min(len(reply), j+40)])) {
+				return ip
+			}
+			i = j
+		}
+	}
+	return netip.Addr{}
+}
+
+// isOurs judges the words before and after an address. "Resolves to" and the
+// like speak of a third address.
+func isOurs(before, after string) bool {
+	if strings.HasSuffix(strings.TrimRight(before, " ["), " through") || strings.HasSuffix(strings.TrimRight(before, " ["), " resolves to") {
+		return false
+	}
+	return containsAny(before, ours) || containsAny(after, []string{"blocked", "listed", "rejected", "not allowed", "banned", "blacklist", "is not", "has been", "temporarily"})
+}
+
+var ours = []string{
+	"client", "from ", "from [", "ip", "block", "listed", "host", "refused", "banned", "reject", "connection", "connecting", "server [",
+	"sender", "sending", "reverse", "ptr", "dns", "rbl", "reputation", "spam", "your ", "not accept", "denied",
+}
+
+func containsAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,348 @@
+package bounce
+
+import (
+	"strconv"
+	"strings"
+)
+
+// readMessage reads one message, up to its end in l.
+func readMessage(l *lines) *Report {
+	r := &reader{lines: l, rep: &Report{}, raw: make([]byte, 0, 4<<10)}
+	for r.next() { // empty lines before the header
+		if len(r.lines.text) > 0 {
+			r.back()
+			break
+		}
+	}
+	r.header, _, _, _ = r.readHeader()
+	r.entity(r.header, 0)
+	r.finish(false)
+	if l.cut {
+		r.note("input.truncated", "bytes", strconv.Itoa(maxMessage))
+	}
+	return r.rep
+}
+
+func (r *reader) note(code, key, value string) {
+	r.rep.Notes = append(r.rep.Notes, Note{Code: code, Args: map[string]string{key: value}})
+}
+
+// finish makes the report of what the walk has kept.
+func (r *reader) finish(pasted bool) {
+	rep := r.rep
+	rep.Subject = clip(r.header.text("Subject"), maxSubject)
+	rep.Date = parseDate(r.header.get("Date"))
+	notice := r.notice()
+	switch {
+	case r.readNotification(notice):
+		return
+	case r.isFeedback(notice):
+		rep.Kind = KindFeedbackReport
+		return
+	}
+	r.dsn.flush()
+	if !pasted && len(r.dsn.groups) == 0 && !isBounceHeader(r.header) {
+		rep.Kind = KindNotABounce
+		if r.isAutoReply() {
+			rep.Kind = KindAutoReply
+			return
+		}
+		if notice = r.quoted(notice); notice == "" {
+			return
+		}
+	} else if strings.Contains(notice, "\n> ") {
+		if inner := unquote(notice); r.reads(inner) {
+			notice = inner
+		}
+	}
+	p := readProse(notice, r.isOwn)
+	rep.Failures = r.failures(&p)
+	if len(rep.Failures) == 0 {
+		if rep.Kind = KindNotABounce; r.isAutoReply() {
+			rep.Kind = KindAutoReply
+		}
+		return
+	}
+	r.dsn.more += p.more
+	r.conclude(notice, pasted)
+}
+
+// conclude fills in what is common to all failures.
+func (r *reader) conclude(notice string, pasted bool) {
+	rep := r.rep
+	_, host := typed(r.dsn.reporting)
+	if rep.ReportingHost = parseHost(host).Name; rep.ReportingHost == "" {
+		rep.ReportingHost = signedHost(notice)
+	}
+	if !rep.Original.Complete {
+		if size := toldSize(notice); size > 0 {
+			rep.Original.Size = size
+		}
+	}
+	if rep.Date.IsZero() {
+		rep.Date = r.dsn.date()
+	}
+	untold := Action("") // what it is where no field tells
+	kinds := map[Kind]int{}
+	for i := range rep.Failures {
+		f := &rep.Failures[i]
+		f.Sender = rep.Original.EnvelopeSender
+		if f.Action == "" {
+			if untold == "" {
+				untold = actionTold(rep.Subject, notice)
+			}
+			f.Action = untold
+		}
+		kinds[kindOf(f.Action)]++
+	}
+	switch {
+	case pasted && len(r.dsn.groups) == 0:
+		rep.Kind = KindFragment
+	case kinds[KindBounce] > 0:
+		rep.Kind = KindBounce
+	case kinds[KindDelay] > 0:
+		rep.Kind = KindDelay
+	default:
+		rep.Kind = KindDelivered
+	}
+	if r.dsn.more > 0 {
+		r.note("failures.capped", "more", strconv.Itoa(r.dsn.more))
+	}
+}
+
+// signedHost is the host by which a server without Reporting-MTA signs.
+func signedHost(notice string) string {
+	head := notice[:min(len(notice), 1000)]
+	for _, words := range []string{"mail system at host ", "program at ", "mail server on "} {
+		if _, after, ok := strings.Cut(head, words); ok {
+			if name := cleanHost(firstWord(after)); strings.Contains(name, ".") {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// notice is the text for people, without the original that may follow it, and
+// without the delivery status that some put into it.
+func (r *reader) notice() string {
+	var all []string
+	for _, html := range []bool{false, true} {
+		for _, t := range r.texts {
+			if t.html == html {
+				all = append(all, r.noticeOf(t))
+			}
+		}
+		if joined := strings.TrimSpace(strings.Join(all, "\n\n")); joined != "" {
+			return joined
+		}
+	}
+	return ""
+}
+
+func (r *reader) noticeOf(t text) string {
+	body := t.body
+	if t.html {
+		body = plainText(body)
+	}
+	body = normalize(body)
+	body = r.embeddedStatus(body)
+	notice, original := cutOriginal(body)
+	if original != "" && r.original == nil {
+		original = strings.TrimLeft(original, "\r\n -=")
+		if h, rest := parseHeader(dedent(original)); len(h) > 0 {
+			r.setOriginal(h)
+			r.rep.Original.Size = int64(len(original)) + t.extra
+			r.rep.Original.Complete = strings.TrimSpace(rest) != "" || t.extra > 0
+		}
+	}
+	return notice
+}
+
+var spaces = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u00a0", " ", "\u3000", " ", "\u200b", "", "\ufeff", "")
+
+// normalize makes every newline one, and every space that looks like one.
+func normalize(s string) string {
+	for i := range len(s) {
+		if s[i] >= 0x80 || s[i] == '\r' {
+			return spaces.Replace(s)
+		}
+	}
+	return s
+}
+
+// dedent takes the indentation of the first line off all lines.
+func dedent(s string) string {
+	n := len(s) - len(strings.TrimLeft(s, " \t"))
+	if n == 0 {
+		return s
+	}
+	indent := s[:n]
+	return strings.ReplaceAll(s[n:], "\n"+indent, "\n")
+}
+
+// embeddedStatus reads delivery status groups that stand in a text, and gives
+// the text without them.
+func (r *reader) embeddedStatus(body string) string {
+	if !containsAny(body, []string{"inal-R", "inal-r", "INAL-R"}) {
+		return body
+	}
+	at := indexFold(body, "\nfinal-recipient:")
+	if at < 0 {
+		if at = indexFold(body, "\nfinal-recipient :"); at < 0 && indexFold(body[:min(len(body), 16)], "final-recipient:") != 0 {
+			return body
+		}
+	}
+	start := max(at, 0)
+	for _, first := range []string{"\nreporting-mta:", "\naction:"} {
+		if i := indexFold(body[:start+1], first); i >= 0 {
+			start = i
+		} else if indexFold(body[:min(len(body), 16)], first[1:]) == 0 {
+			start = 0
+		}
+	}
+	if len(r.dsn.groups) > 0 {
+		return body[:start]
+	}
+	rest := body[start:]
+	for rest != "" {
+		line, after := cutLine(rest)
+		if isTrace(line) || announcesCopy(line) {
+			break
+		}
+		r.dsn.line([]byte(line))
+		rest = after
+	}
+	r.dsn.flush()
+	return body[:start] + "\n" + rest
+}
+
+// failures joins what the machine-readable part says with what the words say.
+func (r *reader) failures(p *prose) []Failure {
+	var all []Failure
+	for _, g := range r.dsn.groups {
+		all = append(all, r.complete(g.failure(), p))
+	}
+	if len(all) > 0 {
+		return all
+	}
+	named := addresses(r.header.get("X-Failed-Recipients"))
+	if !p.listed && len(named) > 0 && !sameAddress(p.failures, named) {
+		whole := p.whole()
+		for _, addr := range named {
+			f := whole
+			f.Recipient = addr
+			all = append(all, f)
+		}
+		return all
+	}
+	all = p.failures
+	if len(all) > 1 || len(all) == 1 && all[0].Reply.Text != "" {
+		return all
+	}
+	f := p.whole()
+	switch {
+	case len(all) == 1 && f.Reply.Code >= 400:
+		f.Recipient, f.OriginalRecipient = all[0].Recipient, all[0].OriginalRecipient
+		f.setRemote(all[0].Remote)
+		all[0] = f
+	case len(all) == 0 && (f.Reply.Text != "" || f.Text != ""):
+		if f.Recipient = replyRecipient(f.Reply.Text); f.Recipient == "" || r.isOwn(f.Recipient) {
+			f.Recipient = r.soleRecipient()
+		}
+		all = []Failure{f}
+	}
+	return all
+}
+
+// soleRecipient is the recipient of the original where it has only one.
+func (r *reader) soleRecipient() string {
+	if r.rep.Original.Recipients != 1 {
+		return ""
+	}
+	return mailbox(r.original.text("To") + r.original.text("Cc"))
+}
+
+func sameAddress(fs []Failure, named []string) bool {
+	for _, f := range fs {
+		for _, addr := range named {
+			if strings.EqualFold(f.Recipient, addr) || strings.EqualFold(f.OriginalRecipient, addr) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// addresses are all the addresses in a list.
+func addresses(s string) (all []string) {
+	for i := 0; len(all) < maxFailures; {
+		start, end := nextAddress(s, i)
+		if end == 0 {
+			break
+		}
+		all = append(all, s[start:end])
+		i = end
+	}
+	return all
+}
+
+// complete adds to a failure of the delivery status what only the words tell:
+// the stage, the address of the remote, and the reply where the status has
+// none.
+func (r *reader) complete(f Failure, p *prose) Failure {
+	var words Failure
+	if len(r.dsn.groups) == 1 {
+		if len(p.failures) == 1 {
+			words = p.failures[0]
+		} else if f.Reply.Code == 0 {
+			words = p.whole()
+		}
+	}
+	for _, w := range p.failures {
+		if strings.EqualFold(w.Recipient, f.Recipient) || strings.EqualFold(w.Recipient, f.OriginalRecipient) {
+			words = w
+			break
+		}
+	}
+	if strings.IndexByte(f.Recipient, '@') <= 0 || f.Recipient[0] == '/' || f.Recipient[0] == '|' { // Exim: a file or a program
+		if words.Recipient != "" {
+			f.Recipient = words.Recipient
+		}
+	}
+	if f.OriginalRecipient == "" && !strings.EqualFold(words.OriginalRecipient, f.Recipient) {
+		f.OriginalRecipient = words.OriginalRecipient
+	}
+	status := f.Reply.Status
+	if f.Reply.Code == 0 && words.Reply.Code >= 400 {
+		f.Reply = words.Reply
+		f.SendingIP = words.SendingIP
+		if f.Text == "" {
+			f.Text = words.Text
+		}
+		if f.Reply.Status == "" {
+			f.Reply.Status = status
+		}
+	}
+	if f.Reply.Text == "" && f.Text == "" {
+		f.Text = words.Text
+	}
+	if f.Stage == "" || f.Stage == StageData && words.Stage == StageRcpt {
+		f.Stage = words.Stage
+	}
+	if !f.SendingIP.IsValid() && f.Reply.Code == words.Reply.Code {
+		f.SendingIP = words.SendingIP
+	}
+	f.setRemote(words.Remote)
+	return f
+}
+
+// isOwn tells an address of the sender's side, or of the server that reports.
+func (r *reader) isOwn(addr string) bool {
+	local, _, _ := strings.Cut(lower(addr), "@")
+	switch local {
+	case "postmaster", "mailer-daemon", "abuse", "noreply", "no-reply", "post_master", "mailerdaemon":
+		return true
+	}
+	return strings.EqualFold(addr, mailbox(r.header.get("To"))) || strings.EqualFold(addr, mailbox(r.header.get("From")))
+}
