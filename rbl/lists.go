@@ -52,6 +52,22 @@ const (
 	Email      Kind = "email"
 )
 
+// Unlisted is a list that no table has, as a reply may name one: small, or
+// somebody's own. It is asked and read by the common rules alone (RFC 5782
+// section 2). False where the name can be no zone.
+func Unlisted(zone string) (List, bool) {
+	zone = plainName(zone)
+	if !isHostName(zone) {
+		return List{}, false
+	}
+	l := List{
+		Zone: zone, Tier: Other, Kinds: []Kind{IPv4, IPv6, DomainName},
+		Codes: []Code{{Span: Span{standard, netip.MustParseAddr("127.255.254.255")}}},
+	}
+	l.defaults()
+	return l, true
+}
+
 // KindOf is the kind of an address; an IPv4 address mapped into IPv6 is IPv4.
 func KindOf(ip netip.Addr) Kind {
 	if ip.Unmap().Is4() {
@@ -303,21 +319,21 @@ func (e *entry) complete(seen map[string]bool) error {
 	return nil
 }
 
-func (e *entry) defaults() {
-	e.Tier = cmp.Or(e.Tier, Minor)
-	e.Weight = cmp.Or(e.Weight, Low)
-	e.Scope = cmp.Or(e.Scope, "ip")
-	if e.Tier == DeadTier {
+func (l *List) defaults() {
+	l.Tier = cmp.Or(l.Tier, Minor)
+	l.Weight = cmp.Or(l.Weight, Low)
+	l.Scope = cmp.Or(l.Scope, "ip")
+	if l.Tier == DeadTier {
 		return
 	}
-	if len(e.Kinds) == 0 {
-		e.Kinds = []Kind{IPv4}
+	if len(l.Kinds) == 0 {
+		l.Kinds = []Kind{IPv4}
 	}
-	if len(e.Codes) == 0 {
-		e.Codes = []Code{{Span: Span{standard, standard}}}
+	if len(l.Codes) == 0 {
+		l.Codes = []Code{{Span: Span{standard, standard}}}
 	}
-	for i := range e.Codes {
-		c := &e.Codes[i]
+	for i := range l.Codes {
+		c := &l.Codes[i]
 		c.Label = cmp.Or(c.Label, "listed")
 		c.Effect = cmp.Or(c.Effect, MeansListing)
 	}

@@ -288,3 +288,22 @@ func BenchmarkBuiltin(b *testing.B) {
 		Builtin()
 	}
 }
+
+func TestUnlistedZoneIsReadByTheCommonRules(t *testing.T) {
+	l, ok := Unlisted("Private.BL.example.")
+	if !ok || l.Zone != "private.bl.example" || l.Tier != Other {
+		t.Fatalf("got %+v, %v", l, ok)
+	}
+	for code, want := range map[string]Effect{
+		"127.0.0.2": MeansListing, "127.0.0.9": MeansListing, "127.255.255.254": MeansError, "192.0.2.1": meansParked, "127.0.0.1": meansUnknown,
+	} {
+		if got, _ := l.read([]netip.Addr{netip.MustParseAddr(code)}); got != want {
+			t.Errorf("%s: got %q, want %q", code, got, want)
+		}
+	}
+	for _, bad := range []string{"", "spamhaus", "a b.example", "*.example", strings.Repeat("a.", 200) + "example"} {
+		if l, ok := Unlisted(bad); ok {
+			t.Errorf("%q is taken for the zone %q", bad, l.Zone)
+		}
+	}
+}
