@@ -9,12 +9,13 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"diagnose/classify/bounce"
 	"diagnose/cmd/report"
 	"diagnose/probe"
+	"diagnose/rbl"
 )
 
 // bounces is the main job: read, name, and with --probe look and judge.
@@ -22,16 +23,36 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
-	d, err := a.diagnoser(ctx)
+	d, err := a.diagnoser()
 	if err != nil {
 		return err
 	}
-	out := a.reports()
-	err = a.ordered(ctx, a.inputs(args), d, out.Report)
-	return errors.Join(err, out.Close())
+	out := a.output()
+	err = inOrder(ctx, a.jobs(), inputs(args),
+		func(ctx context.Context, in input, send func(result) error) {
+			err := a.read(ctx, in, d, func(r probe.Report) error { return send(result{report: r}) })
+			if err != nil {
+				_ = send(result{err: err}) // fails where the run has ended, and nobody waits for it
+			}
+		},
+		func(in input, r result) error {
+			if r.err != nil {
+				a.unreadable(in.name, r.err)
+				return nil
+			}
+			a.judge(r.report)
+			return written(out.Write(r.report))
+		})
+	return errors.Join(err, written(out.Close()))
 }
 
-func (a *app) diagnoser(context.Context) (*probe.Diagnoser, error) {
+// result is a report, or the end of an input.
+type result struct {
+	report probe.Report
+	err    error
+}
+
+func (a *app) diagnoser() (*probe.Diagnoser, error) {
 	ours, err := a.ours()
 	if err != nil {
 		return nil, err
@@ -58,36 +79,42 @@ type input struct {
 
 // inputs walks what was named: files, folders (a maildir is one), and "-".
 // Links inside a folder are not followed, and what is no regular file there is
-// left out.
-func (a *app) inputs(args []string) iter.Seq[input] {
+// left out. Standard input is read once, however often it is named.
+func inputs(args []string) iter.Seq[input] {
 	return func(yield func(input) bool) {
+		stdin := false
 		for _, arg := range args {
-			info, err := os.Stat(arg)
-			if arg == "-" || err != nil || !info.IsDir() {
-				if arg == "-" {
-					err = nil
-				}
-				if !yield(input{arg, err}) {
-					return
-				}
+			if arg == "-" && stdin {
 				continue
 			}
-			if !a.folder(arg, yield) {
+			stdin = stdin || arg == "-"
+			info, err := os.Stat(arg)
+			more := true
+			switch {
+			case arg == "-":
+				more = yield(input{name: arg})
+			case err == nil && info.IsDir():
+				more = folder(arg, yield)
+			default:
+				more = yield(input{arg, err})
+			}
+			if !more {
 				return
 			}
 		}
 	}
 }
 
-func (a *app) folder(dir string, yield func(input) bool) bool {
+func folder(dir string, yield func(input) bool) bool {
 	found, more := false, true
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
+			found = true
 			more = yield(input{name, err})
 		case e.Type().IsRegular():
 			found = true
-			more = yield(input{name, nil})
+			more = yield(input{name: name})
 		}
 		if !more {
 			return fs.SkipAll
@@ -102,85 +129,16 @@ func (a *app) folder(dir string, yield func(input) bool) bool {
 
 var errNoMail = errors.New("no file in this folder")
 
-// result is a report, or the end of an input.
-type result struct {
-	report probe.Report
-	err    error
-}
-
-// ahead is how many reports of one input may wait for the inputs before it.
-const ahead = 64
-
-// ordered reads several inputs at once and emits their reports in the order
-// of the inputs.
-func (a *app) ordered(ctx context.Context, inputs iter.Seq[input], d *probe.Diagnoser, emit func(probe.Report) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type job struct {
-		input
-		results chan result
-	}
-	queue := make(chan job, a.jobs())
-	slots := make(chan struct{}, a.jobs())
-	var workers sync.WaitGroup
-	defer workers.Wait()
-	defer cancel()
-	workers.Go(func() {
-		defer close(queue)
-		for in := range inputs {
-			j := job{in, make(chan result, ahead)}
-			select {
-			case queue <- j:
-			case <-ctx.Done():
-				return
-			}
-			slots <- struct{}{}
-			workers.Go(func() {
-				defer func() { <-slots; close(j.results) }()
-				send := func(r result) error {
-					select {
-					case j.results <- r:
-						return nil
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				}
-				err := a.read(ctx, j.input, d, func(r probe.Report) error { return send(result{report: r}) })
-				if err != nil {
-					_ = send(result{err: err}) // the context has ended: nobody waits for it
-				}
-			})
-		}
-	})
-	for j := range queue {
-		for r := range j.results {
-			if r.err != nil {
-				a.unreadable(j.name, r.err)
-				continue
-			}
-			a.judge(r.report)
-			if err := emit(r.report); err != nil {
-				return failed("writing the report: %w", err)
-			}
-		}
-	}
-	return ctx.Err()
-}
-
 // read reads one input to its end and hands on a report of each failure.
 func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(probe.Report) error) error {
 	if in.err != nil {
 		return in.err
 	}
-	r := a.In
-	if in.name != "-" {
-		f, err := os.Open(in.name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		r = f
+	r, err := a.open(ctx, in.name)
+	if err != nil {
+		return err
 	}
+	defer r.Close()
 	all := bounce.All
 	if a.opt.lines {
 		all = bounce.Lines
@@ -197,10 +155,16 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(
 	return nil
 }
 
+func (a *app) open(ctx context.Context, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return interruptible(ctx, a.In), nil
+	}
+	return os.Open(name)
+}
+
 // unreadable names an input that could not be read, and what to do.
 func (a *app) unreadable(name string, err error) {
 	a.saw(statusFailed)
-	args := map[string]string{"name": name, "error": err.Error()}
 	key := "hint.unreadable"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -212,19 +176,56 @@ func (a *app) unreadable(name string, err error) {
 	case errors.Is(err, bounce.ErrEmpty):
 		key = "hint.empty"
 	}
-	a.warn(key, args)
+	a.warn(key, "name", name, "error", err.Error())
 }
 
-// judge turns a report into an exit status, and hints at what was no bounce.
-func (a *app) judge(r probe.Report) {
+// judge turns a report of any command into an exit status.
+func (a *app) judge(v any) {
+	switch r := v.(type) {
+	case probe.Report:
+		a.judgeBounce(r)
+	case probe.CheckReport:
+		switch r.Outcome {
+		case probe.Faulty:
+			a.saw(statusFault)
+		case probe.UnknownOC, probe.Skipped:
+			a.saw(statusUnknown)
+		}
+	case probe.ListReport:
+		switch r.Verdict {
+		case rbl.VerdictListed:
+			a.saw(statusFault)
+		case rbl.VerdictUnknown:
+			a.saw(statusUnknown)
+		}
+	}
+}
+
+func (a *app) judgeBounce(r probe.Report) {
 	switch {
-	case r.Classification == nil && (r.Kind == bounce.KindNotABounce || r.Kind == bounce.KindFragment):
-		a.warn("hint.no-failure", map[string]string{"name": r.Source.Name})
-	case r.Classification == nil || r.Kind == bounce.KindBackscatter:
+	case r.Classification == nil:
+		a.judgeOther(r)
+	case r.Kind == bounce.KindBackscatter:
 	case r.Party == probe.PartyOurServer:
 		a.saw(statusFault)
 	case r.Classification.Category == 0, r.Verification != nil && r.Verification.Verdict == probe.Inconclusive:
 		a.saw(statusUnknown)
+	}
+}
+
+// judgeOther is for what tells of no failed delivery, and hints at what to give
+// instead. A bounce or a fragment
+// in which none was recognised is one that we cannot explain.
+func (a *app) judgeOther(r probe.Report) {
+	switch r.Kind {
+	case bounce.KindBounce, bounce.KindFragment:
+		a.saw(statusUnknown)
+	case bounce.KindNotABounce:
+	default:
+		return
+	}
+	if !a.opt.lines { // there every line has its answer, and a log has many that are no reply
+		a.warn("hint.no-failure", "name", r.Source.Name)
 	}
 }
 
@@ -235,39 +236,39 @@ func (a *app) progress() func(done, total int) {
 		return nil
 	}
 	started := time.Now()
+	var shown atomic.Bool
 	return func(done, total int) {
 		switch {
-		case done == total:
-			fmt.Fprint(a.Err, "\r\x1b[K")
-		case time.Since(started) > 500*time.Millisecond:
+		case done < total && time.Since(started) > 500*time.Millisecond:
+			shown.Store(true)
 			fmt.Fprintf(a.Err, "\r\x1b[K%d/%d", done, total)
+		case done == total && shown.Swap(false):
+			fmt.Fprint(a.Err, "\r\x1b[K")
 		}
 	}
 }
 
-// sink is where reports go.
-type sink interface {
-	Report(probe.Report) error
+// output writes reports of every kind, as text or as JSON.
+type output interface {
+	Write(any) error
 	Close() error
 }
 
-func (a *app) reports() sink {
+func (a *app) output() output {
 	if a.opt.output == "text" {
-		return textSink{a.text()}
+		return a.text()
 	}
-	return &jsonSink{report.NewJSON(a.Out, a.opt.output == "json")}
+	return report.NewJSON(a.Out, a.opt.output == "json")
 }
 
 func (a *app) text() *report.Text {
 	return &report.Text{Out: a.Out, Words: a.words, Colours: a.colours()}
 }
 
-type textSink struct{ *report.Text }
-
-func (textSink) Close() error { return nil }
-
-type jsonSink struct{ *report.JSON }
-
-func (s *jsonSink) Report(r probe.Report) error { return s.Write(r) }
-
-var _ io.Closer = (*jsonSink)(nil)
+// written words the error of a write.
+func written(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failed("output", "error", err.Error())
+}

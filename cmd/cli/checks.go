@@ -3,44 +3,80 @@ package cli
 import (
 	"bufio"
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"diagnose/cmd/report"
 	"diagnose/probe"
-	"diagnose/rbl"
 )
 
-// The single checks: rbl, mx, ptr and smtp, each of several targets.
+// check is a command that asks one thing about several targets: rbl, mx, ptr
+// and smtp.
+type check struct {
+	name, use string
+	accepts   func(target string) bool                         // nil: anything
+	jobs      int                                              // targets at once; 0: as many as --jobs says
+	run       func(context.Context, *probe.Runner, string) any // its report
+}
 
-func (a *app) command(use, key string, run func(context.Context, *probe.Runner, []string) error) *cobra.Command {
+func (a *app) checkCommand(k check) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: a.words.Say("help."+key, nil), Example: a.words.Say("help."+key+"-examples", nil),
-		Args: cobra.MinimumNArgs(1),
+		Use: k.name + " " + k.use, Short: a.words.Say("help."+k.name, nil), Example: a.words.Say("help."+k.name+"-examples", nil),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("no-target", "command", k.name)
+			}
+			for _, t := range args {
+				if t != "-" && !k.takes(t) {
+					return usage("target", "command", k.name, "target", t, "use", k.use)
+				}
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := a.runner()
 			if err != nil {
 				return err
 			}
-			targets, err := a.targets(args)
+			targets, err := a.targets(k, args)
 			if err != nil {
 				return err
 			}
-			return run(c.Context(), r, targets)
+			return a.ask(c.Context(), k, r, targets)
 		},
 	}
+}
+
+func (k check) takes(target string) bool { return k.accepts == nil || k.accepts(target) }
+
+// ask runs the check on every target, a few at a time, and reports in their
+// order.
+func (a *app) ask(ctx context.Context, k check, r *probe.Runner, targets []string) error {
+	jobs := k.jobs
+	if jobs == 0 {
+		jobs = a.jobs()
+	}
+	out := a.output()
+	err := inOrder(ctx, jobs, slices.Values(targets),
+		func(ctx context.Context, t string, send func(any) error) { _ = send(k.run(ctx, r, t)) },
+		func(_ string, got any) error {
+			a.judge(got)
+			return written(out.Write(got))
+		})
+	return errors.Join(err, written(out.Close()))
 }
 
 // maxTargets bounds what one run may ask of others.
 const maxTargets = 1000
 
 // targets replaces "-" by the lines of standard input. Empty lines and those
-// that begin with # are passed over.
-func (a *app) targets(args []string) ([]string, error) {
+// that begin with # are passed over; one that the check cannot take is named
+// and left out.
+func (a *app) targets(k check, args []string) ([]string, error) {
 	var out []string
 	for _, arg := range args {
 		if arg != "-" {
@@ -49,124 +85,55 @@ func (a *app) targets(args []string) ([]string, error) {
 		}
 		lines := bufio.NewScanner(a.In)
 		for lines.Scan() {
-			if l := strings.TrimSpace(lines.Text()); l != "" && !strings.HasPrefix(l, "#") {
+			switch l := strings.TrimSpace(lines.Text()); {
+			case l == "" || strings.HasPrefix(l, "#"):
+			case !k.takes(l):
+				a.warn("error.target", "command", k.name, "target", l, "use", k.use)
+				a.saw(statusFailed)
+			default:
 				out = append(out, l)
 			}
 		}
 		if err := lines.Err(); err != nil {
-			return nil, failed("standard input: %w", err)
+			return nil, failed("stdin", "error", err.Error())
 		}
 	}
 	if len(out) > maxTargets {
-		return nil, failed("%d targets: at most %d in one run", len(out), maxTargets)
+		return nil, failed("too-many", "targets", strconv.Itoa(len(out)), "limit", strconv.Itoa(maxTargets))
 	}
 	return out, nil
 }
 
 func (a *app) mxCommand() *cobra.Command {
-	c := a.command("mx DOMAIN...", "mx", func(ctx context.Context, r *probe.Runner, targets []string) error {
-		return a.each(ctx, "mx", targets, func(ctx context.Context, t string) (probe.CheckReport, error) {
-			return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.MXPlan(t, a.opt.dnsOnly))), nil
-		})
-	})
-	c.Flags().BoolVar(&a.opt.dnsOnly, "dns-only", false, a.words.Say("flag.dns-only", nil))
+	c := a.checkCommand(check{name: "mx", use: "DOMAIN...", run: func(ctx context.Context, r *probe.Runner, t string) any {
+		return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.MXPlan(t, a.opt.dnsOnly)))
+	}})
+	c.Flags().BoolVar(&a.opt.dnsOnly, "dns-only", false, "")
 	return c
 }
 
 func (a *app) ptrCommand() *cobra.Command {
-	return a.command("ptr IP...", "ptr", func(ctx context.Context, r *probe.Runner, targets []string) error {
-		return a.each(ctx, "ptr", targets, func(ctx context.Context, t string) (probe.CheckReport, error) {
-			ip, err := netip.ParseAddr(t)
-			if err != nil {
-				return probe.CheckReport{}, fmt.Errorf("ptr %s: an IP address is needed: %w", t, err)
-			}
-			return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.PTRPlan(ip.Unmap()))), nil
-		})
-	})
+	isAddress := func(t string) bool { _, err := netip.ParseAddr(t); return err == nil }
+	return a.checkCommand(check{name: "ptr", use: "IP...", accepts: isAddress, run: func(ctx context.Context, r *probe.Runner, t string) any {
+		ip, _ := netip.ParseAddr(t)
+		return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.PTRPlan(ip.Unmap())))
+	}})
 }
 
 func (a *app) smtpCommand() *cobra.Command {
-	return a.command("smtp HOST|IP[:PORT]...", "smtp", func(ctx context.Context, r *probe.Runner, targets []string) error {
-		return a.each(ctx, "smtp", targets, func(ctx context.Context, t string) (probe.CheckReport, error) {
-			host, port := probe.HostPort(t)
-			if port == 0 {
-				port = a.opt.port
-			}
-			return probe.NewCheckReport(t, r.OnPort(port).Begin().Run(ctx, probe.SMTPPlan(host))), nil
-		})
-	})
-}
-
-// each runs a check on every target, a few at a time, and reports in the
-// order of the targets.
-func (a *app) each(ctx context.Context, command string, targets []string, check func(context.Context, string) (probe.CheckReport, error)) error {
-	reports := make([]probe.CheckReport, len(targets))
-	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(a.jobs())
-	for i, t := range targets {
-		group.Go(func() (err error) {
-			reports[i], err = check(inner, t)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	json := report.NewJSON(a.Out, a.opt.output == "json")
-	text := a.text()
-	for _, r := range reports {
-		a.sawOutcome(r.Outcome)
-		if err := a.write(text, json, command, r); err != nil {
-			return failed("writing the report: %w", err)
+	return a.checkCommand(check{name: "smtp", use: "HOST|IP[:PORT]...", run: func(ctx context.Context, r *probe.Runner, t string) any {
+		host, port := probe.HostPort(t)
+		if port == 0 {
+			port = a.opt.port
 		}
-	}
-	if a.opt.output == "text" {
-		return nil
-	}
-	return json.Close()
+		return probe.NewCheckReport(t, r.OnPort(port).Begin().Run(ctx, probe.SMTPPlan(host)))
+	}})
 }
 
-func (a *app) write(text *report.Text, json *report.JSON, command string, r probe.CheckReport) error {
-	if a.opt.output == "text" {
-		return text.Check(command, r)
-	}
-	return json.Write(r)
-}
-
-func (a *app) sawOutcome(o probe.Outcome) {
-	switch o {
-	case probe.Faulty:
-		a.saw(statusFault)
-	case probe.UnknownOC, probe.Skipped:
-		a.saw(statusUnknown)
-	}
-}
-
+// rblCommand asks about one target after the other: the lists' operators do
+// not like bursts.
 func (a *app) rblCommand() *cobra.Command {
-	return a.command("rbl IP|DOMAIN...", "rbl", func(ctx context.Context, r *probe.Runner, targets []string) error {
-		json := report.NewJSON(a.Out, a.opt.output == "json")
-		text := a.text()
-		for _, t := range targets {
-			rep := r.Listings(ctx, t)
-			switch rep.Verdict {
-			case rbl.VerdictListed:
-				a.saw(statusFault)
-			case rbl.VerdictUnknown:
-				a.saw(statusUnknown)
-			}
-			var err error
-			if a.opt.output == "text" {
-				err = text.Lists(rep)
-			} else {
-				err = json.Write(rep)
-			}
-			if err != nil {
-				return failed("writing the report: %w", err)
-			}
-		}
-		if a.opt.output == "text" {
-			return nil
-		}
-		return json.Close()
-	})
+	return a.checkCommand(check{name: "rbl", use: "IP|DOMAIN...", jobs: 1, run: func(ctx context.Context, r *probe.Runner, t string) any {
+		return r.Listings(ctx, t)
+	}})
 }

@@ -18,11 +18,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -44,13 +44,14 @@ const (
 
 // Env is everything of the process that a run touches.
 type Env struct {
-	Args     []string // without the program's name
-	In       io.Reader
-	Out, Err io.Writer
-	Getenv   func(string) string
-	Hostname func() (string, error)
-	Terminal bool // Out is a terminal
-	Progress bool // Err is one
+	Args      []string // without the program's name
+	In        io.Reader
+	Out, Err  io.Writer
+	Getenv    func(string) string
+	Hostname  func() (string, error)
+	ConfigDir func() (string, error) // the user's configuration folder
+	Terminal  bool                   // Out is a terminal
+	Progress  bool                   // Err is one
 }
 
 // IsTerminal says whether a file is a terminal.
@@ -60,6 +61,7 @@ func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 // process and keeps no state between runs.
 func Main(ctx context.Context, env Env) int {
 	a := &app{Env: env}
+	a.Err = &oneAtATime{w: env.Err}
 	prepareConsole()
 	if err := a.loadWords(language(env)); err != nil {
 		a.complain(err.Error())
@@ -69,60 +71,37 @@ func Main(ctx context.Context, env Env) int {
 	root.SetArgs(env.Args)
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
-	root.SetErr(env.Err)
+	root.SetErr(a.Err)
 	err := root.ExecuteContext(ctx)
-	var failed *runError
-	switch {
-	case err == nil:
-	case errors.As(err, &failed):
-		a.complain(failed.Error())
-		a.saw(statusFailed)
-	case errors.Is(err, context.Canceled):
-		a.saw(statusFailed)
-	default: // cobra's: flags, arguments
-		a.complain(err.Error())
-		a.complain(a.words.Say("hint.usage", nil))
-		return statusUsage
-	}
-	return a.status
+	a.interrupted = ctx.Err() != nil
+	return a.end(err)
 }
 
 // app is one run.
 type app struct {
 	Env
-	words  *report.Words
-	opt    options
-	status int
+	words       *report.Words
+	opt         options
+	status      int
+	interrupted bool
 }
 
-// runError is a failure to run, as opposed to a command line that makes no
-// sense.
-type runError struct{ error }
+// oneAtATime keeps lines of several goroutines apart.
+type oneAtATime struct {
+	mu sync.Mutex
+	w  io.Writer
+}
 
-func (e *runError) Unwrap() error { return e.error }
-
-func failed(format string, args ...any) error { return &runError{fmt.Errorf(format, args...)} }
-
-// complain writes a line to standard error.
-func (a *app) complain(line string) { fmt.Fprintln(a.Err, "diagnose: "+report.Safe(line)) }
-
-// warn complains in words of the catalogue.
-func (a *app) warn(key string, args map[string]string) {
-	fmt.Fprintln(a.Err, "diagnose: "+a.words.Say(key, args))
+func (o *oneAtATime) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }
 
 // saw keeps the worst status, in the order 1, 3, 4, 0.
 func (a *app) saw(status int) {
-	order := []int{statusOK, statusUnknown, statusFault, statusFailed}
-	rank := func(s int) int {
-		for i, o := range order {
-			if o == s {
-				return i
-			}
-		}
-		return len(order)
-	}
-	if rank(status) > rank(a.status) {
+	rank := map[int]int{statusOK: 0, statusUnknown: 1, statusFault: 2, statusFailed: 3}
+	if rank[status] > rank[a.status] {
 		a.status = status
 	}
 }
@@ -159,13 +138,16 @@ func language(env Env) string {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "diagnose [--probe] [FILE | DIR | MBOX | -]...",
-		Short:         a.words.Say("help.root", nil),
-		Long:          a.words.Say("help.root-long", nil),
-		Example:       a.words.Say("help.root-examples", nil),
-		Args:          cobra.ArbitraryArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:               "diagnose [--probe] [FILE | DIR | MBOX | -]...",
+		Short:             a.words.Say("help.root", nil),
+		Long:              a.words.Say("help.root-long", nil),
+		Example:           a.words.Say("help.root-examples", nil),
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+
+		DisableFlagsInUseLine: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 && a.stdinIsTerminal() {
 				return c.Help()
@@ -174,9 +156,11 @@ func (a *app) root() *cobra.Command {
 		},
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.complete(c) },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagComplaint(err) })
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(a.Out, a.help(c)) })
+	root.SetHelpCommand(a.helpCommand())
+	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.explainCommand(), a.renderCommand(), a.completionCommand(), a.versionCommand())
 	a.flags(root)
-	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.renderCommand(), a.versionCommand())
 	return root
 }
 
@@ -187,7 +171,10 @@ func (a *app) stdinIsTerminal() bool {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: a.words.Say("help.version", nil), Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) { fmt.Fprintln(a.Out, "diagnose "+Version) },
+		Use: "version", Short: a.words.Say("help.version", nil), Args: exactly(0),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(a.Out, "diagnose "+Version)
+			return written(err)
+		},
 	}
 }

@@ -3,18 +3,20 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"diagnose/classify"
 	"diagnose/cmd/report"
@@ -67,28 +69,36 @@ type secret struct {
 	File string `toml:"file"`
 }
 
+// flags declares the flags. Their texts are those of the catalogue under
+// their names.
 func (a *app) flags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	o := &a.opt
-	say := func(name string) string { return a.words.Say("flag."+name, nil) }
-	root.Flags().BoolVar(&o.probe, "probe", false, say("probe"))
-	root.Flags().BoolVar(&o.lines, "lines", false, say("lines"))
-	root.Flags().IntVar(&o.jobs, "jobs", 0, say("jobs"))
-	f.StringVarP(&o.output, "output", "o", "text", say("output"))
-	f.StringVar(&o.lang, "lang", "", say("lang"))
-	f.StringVar(&o.colour, "color", "auto", say("color"))
-	f.StringArrayVar(&o.resolvers, "resolver", nil, say("resolver"))
-	f.Uint16Var(&o.port, "smtp-port", 25, say("smtp-port"))
-	f.DurationVar(&o.timeout, "timeout", 90*time.Second, say("timeout"))
-	f.StringVar(&o.sendingIP, "sending-ip", "", say("sending-ip"))
-	f.StringArrayVar(&o.ourDomains, "our-domain", nil, say("our-domain"))
-	f.StringVar(&o.bind, "bind", "", say("bind"))
-	f.StringVar(&o.helo, "helo", "", say("helo"))
-	f.StringArrayVar(&o.allow, "allow-private", nil, say("allow-private"))
-	f.StringArrayVar(&o.controls, "control", nil, say("control"))
-	f.StringVar(&o.lists, "lists", "", say("lists"))
-	f.StringVar(&o.rules, "rules", "", say("rules"))
-	f.StringVar(&o.config, "config", "", say("config"))
+	root.Flags().BoolVar(&o.probe, "probe", false, "")
+	root.Flags().BoolVar(&o.lines, "lines", false, "")
+	f.BoolP("help", "h", false, "")
+	f.IntVar(&o.jobs, "jobs", 0, "")
+	f.StringVarP(&o.output, "output", "o", "text", "")
+	f.StringVar(&o.lang, "lang", "", "")
+	f.StringVar(&o.colour, "color", "auto", "")
+	f.StringArrayVar(&o.resolvers, "resolver", nil, "")
+	f.Uint16Var(&o.port, "smtp-port", 25, "")
+	f.DurationVar(&o.timeout, "timeout", 90*time.Second, "")
+	f.StringVar(&o.sendingIP, "sending-ip", "", "")
+	f.StringArrayVar(&o.ourDomains, "our-domain", nil, "")
+	f.StringVar(&o.bind, "bind", "", "")
+	f.StringVar(&o.helo, "helo", "", "")
+	f.StringArrayVar(&o.allow, "allow-private", nil, "")
+	f.StringArrayVar(&o.controls, "control", nil, "")
+	f.StringVar(&o.lists, "lists", "", "")
+	f.StringVar(&o.rules, "rules", "", "")
+	f.StringVar(&o.config, "config", "", "")
+	for _, c := range append(root.Commands(), root) {
+		c.DisableFlagsInUseLine = true
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			f.Usage = a.words.Say("flag."+f.Name, map[string]string{"default": f.DefValue})
+		})
+	}
 }
 
 // complete checks the flags and joins the configuration to them: what a flag
@@ -111,7 +121,7 @@ func (a *app) complete(c *cobra.Command) error {
 	if !c.Flags().Changed("timeout") && cfg.Probe.Timeout != "" {
 		d, err := time.ParseDuration(cfg.Probe.Timeout)
 		if err != nil {
-			return failed("configuration: probe.timeout: %w", err)
+			return failed("config-value", "key", "probe.timeout", "value", cfg.Probe.Timeout)
 		}
 		o.timeout = d
 	}
@@ -121,17 +131,23 @@ func (a *app) complete(c *cobra.Command) error {
 	if o.lists == "" {
 		o.lists = cfg.Lists.File
 	}
-	switch o.output {
-	case "text", "json", "jsonl":
-	default:
-		return fmt.Errorf("--output %q: want text, json or jsonl", o.output)
+	if o.timeout <= 0 {
+		return usage("timeout", "value", o.timeout.String())
 	}
-	switch o.colour {
-	case "auto", "always", "never":
-	default:
-		return fmt.Errorf("--color %q: want auto, always or never", o.colour)
+	if err := oneOf("output", o.output, "text", "json", "jsonl"); err != nil {
+		return err
+	}
+	if err := oneOf("color", o.colour, "auto", "always", "never"); err != nil {
+		return err
 	}
 	return a.chooseWords(cfg.Report.Lang)
+}
+
+func oneOf(flag, value string, choices ...string) error {
+	if slices.Contains(choices, value) {
+		return nil
+	}
+	return usage("choice", "flag", flag, "value", value, "choices", strings.Join(choices, ", "))
 }
 
 // chooseWords lets the configuration's language in where neither a flag nor
@@ -139,14 +155,17 @@ func (a *app) complete(c *cobra.Command) error {
 func (a *app) chooseWords(configured string) error {
 	if a.opt.lang != "" {
 		if _, ok := report.Match(a.opt.lang); !ok {
-			return fmt.Errorf("--lang %q: want one of %s", a.opt.lang, strings.Join(report.Languages(), ", "))
+			return oneOf("lang", a.opt.lang, report.Languages()...)
 		}
 		return nil
 	}
 	if configured == "" || a.Getenv("DIAGNOSE_LANG") != "" {
 		return nil
 	}
-	lang, _ := report.Match(configured)
+	lang, ok := report.Match(configured)
+	if !ok {
+		return failed("config-value", "key", "report.lang", "value", configured)
+	}
 	return a.loadWords(lang)
 }
 
@@ -158,35 +177,42 @@ func (a *app) readConfig() error {
 	if name == "" {
 		name = a.Getenv("DIAGNOSE_CONFIG")
 	}
-	candidates := []string{name}
-	if name == "" {
-		candidates = nil
-		if dir, err := os.UserConfigDir(); err == nil {
-			candidates = append(candidates, filepath.Join(dir, "diagnose", "diagnose.toml"))
-		}
-		candidates = append(candidates, "/etc/diagnose.toml")
+	if name != "" {
+		return a.readConfigFile(name)
+	}
+	candidates := []string{"/etc/diagnose.toml"}
+	if dir, err := a.ConfigDir(); err == nil {
+		candidates = append([]string{filepath.Join(dir, "diagnose", "diagnose.toml")}, candidates...)
 	}
 	for _, c := range candidates {
-		f, err := os.Open(c)
-		if errors.Is(err, fs.ErrNotExist) && name == "" {
+		if _, err := os.Stat(c); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return failed("configuration: %w", err)
-		}
-		defer f.Close()
-		dec := toml.NewDecoder(f)
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&a.opt.file); err != nil {
-			var strict *toml.StrictMissingError
-			if errors.As(err, &strict) {
-				return failed("configuration %s: unknown key:\n%s", c, strict.String())
-			}
-			return failed("configuration %s: %w", c, err)
-		}
-		return nil
+		return a.readConfigFile(c)
 	}
 	return nil
+}
+
+func (a *app) readConfigFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return failed("config", "name", name, "error", err.Error())
+	}
+	defer f.Close()
+	err = toml.NewDecoder(f).DisallowUnknownFields().Decode(&a.opt.file)
+	var strict *toml.StrictMissingError
+	var syntax *toml.DecodeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &strict) && len(strict.Errors) > 0:
+		row, _ := strict.Errors[0].Position()
+		return failed("config-key", "name", name, "line", strconv.Itoa(row), "key", strings.Join(strict.Errors[0].Key(), "."))
+	case errors.As(err, &syntax):
+		row, _ := syntax.Position()
+		return failed("config", "name", name, "line", strconv.Itoa(row), "error", syntax.Error())
+	}
+	return failed("config", "name", name, "error", err.Error())
 }
 
 // ours is who we are.
@@ -196,7 +222,7 @@ func (a *app) ours() (probe.Our, error) {
 	if a.opt.sendingIP != "" {
 		ip, err := netip.ParseAddr(a.opt.sendingIP)
 		if err != nil {
-			return ours, fmt.Errorf("--sending-ip: %w", err)
+			return ours, usage("address", "flag", "sending-ip", "value", a.opt.sendingIP)
 		}
 		ours.Addresses = []netip.Addr{ip.Unmap()}
 	}
@@ -211,7 +237,7 @@ func (a *app) classifier() (*classify.Classifier, error) {
 	}
 	own, err := classify.Load(os.DirFS(a.opt.rules))
 	if err != nil {
-		return nil, failed("--rules %s: %w", a.opt.rules, err)
+		return nil, failed("file", "flag", "rules", "name", a.opt.rules, "error", err.Error())
 	}
 	return c.With(own), nil
 }
@@ -228,12 +254,12 @@ func (a *app) runner() (*probe.Runner, error) {
 		return nil, err
 	}
 	dialer := &net.Dialer{}
+	var bound netip.Addr
 	if a.opt.bind != "" {
-		ip, err := netip.ParseAddr(a.opt.bind)
-		if err != nil {
-			return nil, fmt.Errorf("--bind: %w", err)
+		if bound, err = netip.ParseAddr(a.opt.bind); err != nil {
+			return nil, usage("address", "flag", "bind", "value", a.opt.bind)
 		}
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(bound, 0))
 	}
 	resolver, err := a.resolver()
 	if err != nil {
@@ -253,11 +279,10 @@ func (a *app) runner() (*probe.Runner, error) {
 	}
 	r := &probe.Runner{
 		Resolver: resolver, Dialer: dialer, Guard: probe.Guard{Allow: allow},
-		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(), Port: a.opt.port,
+		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(bound), Port: a.opt.port,
 		Policy: probe.Policy{Total: a.opt.timeout},
 	}
-	if ip := dialer.LocalAddr; ip != nil {
-		bound, _ := netip.ParseAddr(a.opt.bind)
+	if bound.IsValid() {
 		r.Route = func(there netip.Addr) (netip.Addr, error) {
 			if there.Is4() != bound.Is4() {
 				return netip.Addr{}, errors.New("--bind is of the other address family")
@@ -270,19 +295,33 @@ func (a *app) runner() (*probe.Runner, error) {
 
 // heloName is the name that we greet with: the configured one, else this
 // machine's where it has a full one, else its address (RFC 5321 section
-// 4.1.4).
-func (a *app) heloName() string {
+// 4.1.3).
+func (a *app) heloName(bound netip.Addr) string {
 	if a.opt.helo != "" {
 		return a.opt.helo
 	}
 	if name, err := a.Hostname(); err == nil && strings.Contains(name, ".") && !strings.HasPrefix(name, "localhost") {
 		return name
 	}
-	if c, err := net.Dial("udp", "198.41.0.4:9"); err == nil { // asks for the route, sends nothing
-		defer c.Close()
-		return "[" + c.LocalAddr().(*net.UDPAddr).IP.String() + "]"
+	if !bound.IsValid() {
+		bound = ownAddress()
 	}
-	return "[127.0.0.1]"
+	if bound.Is4() {
+		return "[" + bound.String() + "]"
+	}
+	return "[IPv6:" + bound.WithZone("").String() + "]"
+}
+
+// ownAddress is the address that this machine sends from, by its route to a
+// root name server; nothing is sent there.
+func ownAddress() netip.Addr {
+	for _, there := range []string{"198.41.0.4:9", "[2001:503:ba3e::2:30]:9"} {
+		if c, err := net.Dial("udp", there); err == nil {
+			defer c.Close()
+			return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+		}
+	}
+	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
 // resolver is the one of --resolver, else the system's.
@@ -295,14 +334,14 @@ func (a *app) resolver() (dnscheck.Resolver, error) {
 		}
 		ip, err := netip.ParseAddr(host)
 		if err != nil {
-			return nil, fmt.Errorf("--resolver %q: want an IP address, with or without :PORT", s)
+			return nil, usage("resolver", "value", s)
 		}
 		servers = append(servers, netip.AddrPortFrom(ip, port))
 	}
 	if len(servers) == 0 {
 		var err error
 		if servers, err = dnscheck.SystemServers(); err != nil {
-			a.complain(err.Error())
+			a.warn("hint.no-resolver", "error", err.Error())
 			a.saw(statusFailed)
 			return noResolver{}, nil
 		}
@@ -326,12 +365,12 @@ func (a *app) blockLists() ([]rbl.List, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, failed("--lists: %w", err)
+		return nil, failed("file", "flag", "lists", "name", name, "error", err.Error())
 	}
 	defer f.Close()
 	own, err := rbl.LoadLists(f)
 	if err != nil {
-		return nil, failed("--lists %s: %w", name, err)
+		return nil, failed("file", "flag", "lists", "name", name, "error", err.Error())
 	}
 	if beside {
 		return append(own, rbl.Builtin()...), nil
@@ -344,15 +383,18 @@ func (a *app) blockLists() ([]rbl.List, error) {
 func (a *app) keys() (map[string]string, error) {
 	out := map[string]string{}
 	for zone, s := range a.opt.file.Lists.Keys {
-		key := a.Getenv(s.Env)
+		key := ""
+		if s.Env != "" {
+			key = a.Getenv(s.Env)
+		}
 		if s.File != "" {
 			b, err := os.ReadFile(s.File)
 			if err != nil {
-				return nil, failed("key for %s: %w", zone, err)
+				return nil, failed("key", "zone", zone, "error", err.Error())
 			}
-			key = strings.TrimSpace(string(b))
+			key = string(b)
 		}
-		if key != "" {
+		if key = strings.TrimSpace(key); key != "" {
 			out[zone] = key
 		}
 	}
@@ -369,7 +411,7 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 		if err != nil {
 			ip, err := netip.ParseAddr(s)
 			if err != nil {
-				return nil, fmt.Errorf("--allow-private %q: want a network such as 192.0.2.0/24, an address, or all", s)
+				return nil, usage("network", "value", s)
 			}
 			p = netip.PrefixFrom(ip, ip.BitLen())
 		}
@@ -378,9 +420,12 @@ func prefixes(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
+// maxJobs keeps a slip of the finger from opening a million files.
+const maxJobs = 256
+
 func (a *app) jobs() int {
 	if a.opt.jobs > 0 {
-		return a.opt.jobs
+		return min(a.opt.jobs, maxJobs)
 	}
 	return runtime.GOMAXPROCS(0)
 }

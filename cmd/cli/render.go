@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
+	"strconv"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -15,45 +17,91 @@ import (
 // same text that the run printed.
 func (a *app) renderCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "render FILE.json", Short: a.words.Say("help.render", nil), Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			f := io.NopCloser(a.In)
-			if args[0] != "-" {
-				var err error
-				if f, err = os.Open(args[0]); err != nil {
-					return failed("%w", err)
-				}
+		Use: "render FILE.json", Short: a.words.Say("help.render", nil), Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			f, err := a.open(c.Context(), args[0])
+			if err != nil {
+				a.unreadable(args[0], err)
+				return nil
 			}
 			defer f.Close()
-			return a.render(json.NewDecoder(f), args[0])
+			return a.render(bufio.NewReader(f), args[0])
 		},
 	}
 }
 
-func (a *app) render(dec *json.Decoder, name string) error {
-	text := a.text()
-	for {
+// render reads one report at a time, so that a long file needs no more memory
+// than a short one.
+func (a *app) render(in *bufio.Reader, name string) error {
+	array, err := startsArray(in)
+	dec := json.NewDecoder(in)
+	if err == nil && array {
+		_, err = dec.Token()
+	}
+	out := a.text()
+	n := 0
+	for ; err == nil && dec.More(); n++ {
 		var raw json.RawMessage
-		if err := dec.Decode(&raw); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return failed("%s: not JSON as diagnose -o json writes it: %w", name, err)
-		}
-		var reports []probe.Report
-		if err := json.Unmarshal(raw, &reports); err != nil {
-			reports = make([]probe.Report, 1)
-			if err := json.Unmarshal(raw, &reports[0]); err != nil {
-				return failed("%s: not a report of diagnose: %w", name, err)
-			}
-		}
-		for _, r := range reports {
-			if r.Schema != probe.Schema {
-				return failed("%s: schema %d; this version reads %d", name, r.Schema, probe.Schema)
-			}
-			a.judge(r)
-			if err := text.Report(r); err != nil {
-				return failed("writing the report: %w", err)
-			}
+		if err = dec.Decode(&raw); err == nil {
+			err = a.renderOne(out, raw)
 		}
 	}
+	var said *complaint
+	if errors.As(err, &said) {
+		return err
+	}
+	if err == nil && array {
+		_, err = dec.Token()
+	}
+	if err == nil && n == 0 && !array {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return failed("not-json", "name", name, "error", err.Error())
+	}
+	return written(out.Close())
+}
+
+// startsArray skips blanks and looks at what follows.
+func startsArray(in *bufio.Reader) (bool, error) {
+	for {
+		r, _, err := in.ReadRune()
+		if err != nil {
+			return false, err
+		}
+		if !unicode.IsSpace(r) && r != '\ufeff' {
+			return r == '[', in.UnreadRune()
+		}
+	}
+}
+
+// renderOne words a report of any command, which its fields tell.
+func (a *app) renderOne(out output, raw json.RawMessage) error {
+	var form struct {
+		Schema   int
+		Tool     *string // a bounce
+		Findings *[]any  // mx, ptr, smtp
+	}
+	if err := json.Unmarshal(raw, &form); err != nil {
+		return err
+	}
+	if form.Schema != probe.Schema {
+		return failed("schema", "schema", strconv.Itoa(form.Schema), "known", strconv.Itoa(probe.Schema))
+	}
+	switch {
+	case form.Tool != nil:
+		return renderAs[probe.Report](a, out, raw)
+	case form.Findings != nil:
+		return renderAs[probe.CheckReport](a, out, raw)
+	}
+	return renderAs[probe.ListReport](a, out, raw)
+}
+
+func renderAs[T any](a *app, out output, raw json.RawMessage) error {
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	a.judge(v)
+	return written(out.Write(v))
 }

@@ -6,15 +6,21 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"syscall"
 
 	"diagnose/cmd/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200) // most runs end before a collection would pay
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	status := cli.Main(ctx, cli.Env{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Hostname: os.Hostname, Terminal: cli.IsTerminal(os.Stdout), Progress: cli.IsTerminal(os.Stderr),
+		Hostname: os.Hostname, ConfigDir: os.UserConfigDir, Terminal: cli.IsTerminal(os.Stdout), Progress: cli.IsTerminal(os.Stderr),
 	})
 	stop()
 	os.Exit(status)

@@ -1,20 +1,18 @@
 package report
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
-
-	"github.com/mattn/go-runewidth"
 
 	"diagnose/probe"
 	"diagnose/rbl"
 )
 
 // Check writes the answer of a single check.
-func (t *Text) Check(command string, r probe.CheckReport) error {
-	t.separate()
+func (t *Text) Check(r probe.CheckReport) error {
 	args := map[string]string{"target": r.Target}
-	t.line(t.Colours.outcome(string(r.Outcome), t.say("check."+command+"."+string(r.Outcome), args)))
+	t.line(t.Colours.outcome(r.Outcome, t.say("check."+question(r)+"."+string(r.Outcome), args)))
 	t.table(r.Findings)
 	for _, s := range r.SMTP {
 		if s.TLS != nil {
@@ -28,13 +26,25 @@ func (t *Text) Check(command string, r probe.CheckReport) error {
 			}))
 		}
 	}
-	return t.err
+	return t.flush()
+}
+
+// question is what was asked: the command, as its first step tells it.
+func question(r probe.CheckReport) string {
+	if len(r.Findings) > 0 {
+		switch r.Findings[0].Step {
+		case probe.StepMX:
+			return "mx"
+		case probe.StepPTR:
+			return "ptr"
+		}
+	}
+	return "smtp"
 }
 
 // Lists writes the answers of the block lists about one target: those that
 // have it first, then those that did not answer, then a count of the rest.
 func (t *Text) Lists(r probe.ListReport) error {
-	t.separate()
 	var on, silent []probe.List
 	clean := 0
 	for _, l := range r.Lists {
@@ -49,15 +59,19 @@ func (t *Text) Lists(r probe.ListReport) error {
 		}
 	}
 	args := map[string]string{"target": r.Target, "asked": strconv.Itoa(r.Asked), "answered": strconv.Itoa(r.Answered), "clean": strconv.Itoa(clean)}
-	outcome := map[rbl.Verdict]string{rbl.VerdictListed: "faulty", rbl.VerdictClean: "healthy", rbl.VerdictUnknown: "unknown"}[r.Verdict]
-	t.line(t.Colours.outcome(outcome, t.say("check.rbl."+string(r.Verdict), args)))
+	outcome := map[rbl.Verdict]probe.Outcome{rbl.VerdictListed: probe.Faulty, rbl.VerdictClean: probe.Healthy, rbl.VerdictUnknown: probe.UnknownOC}[r.Verdict]
+	answer := t.say("check.rbl."+string(r.Verdict), args)
+	if r.Asked == 0 {
+		answer = t.say("check.rbl.not-asked", args)
+	}
+	t.line(t.Colours.outcome(outcome, answer))
 	for _, l := range append(on, silent...) {
 		t.line("  " + t.listWords(l))
 	}
 	for _, n := range r.Notes {
 		t.line("  " + t.say("limit."+n.Code, n.Args))
 	}
-	return t.err
+	return t.flush()
 }
 
 // listWords is one list's answer in a line.
@@ -72,9 +86,9 @@ func (t *Text) listWords(l probe.List) string {
 	for i, c := range l.Codes {
 		codes[i] = c.String()
 	}
-	return t.Colours.paint(colour, pad(status, t.statusWidth())) + "  " + t.say("label.list", map[string]string{
+	return t.Colours.paint(colour, t.Words.Pad(status, t.statusWidth())) + "  " + t.say("label.list", map[string]string{
 		"zone": l.Zone, "codes": strings.Join(codes, " "), "meaning": t.args(map[string]string{"meaning": l.Meaning})["meaning"], "reason": l.Reason,
-		"scope": t.scope(l), "url": firstOf(l.DelistURL, l.LookupURL),
+		"scope": t.scope(l), "url": cmp.Or(l.DelistURL, l.LookupURL),
 	})
 }
 
@@ -89,17 +103,8 @@ func (t *Text) scope(l probe.List) string {
 
 func (t *Text) statusWidth() int {
 	w := 0
-	for _, s := range []rbl.Status{rbl.Listed, rbl.Refused, rbl.NoAnswer, rbl.NotProven} {
-		w = max(w, runewidth.StringWidth(t.say("list."+string(s), nil)))
+	for _, s := range []rbl.Status{rbl.Listed, rbl.AllowListed, rbl.Refused, rbl.NoAnswer, rbl.NotProven, rbl.Dead, rbl.LyingDNS, rbl.UnknownCode} {
+		w = max(w, t.Words.Width(t.say("list."+string(s), nil)))
 	}
 	return w
-}
-
-func firstOf(s ...string) string {
-	for _, v := range s {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

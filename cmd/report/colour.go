@@ -1,6 +1,10 @@
 package report
 
-import "github.com/fatih/color"
+import (
+	"github.com/fatih/color"
+
+	"diagnose/probe"
+)
 
 // Colours paints by meaning; the zero value paints nothing.
 type Colours struct{ on bool }
@@ -29,13 +33,13 @@ func (c Colours) paint(m meaning, s string) string {
 }
 
 // outcome is the colour of how a check ended.
-func (c Colours) outcome(o string, s string) string {
+func (c Colours) outcome(o probe.Outcome, s string) string {
 	switch o {
-	case "healthy":
+	case probe.Healthy:
 		return c.paint(good, s)
-	case "faulty":
+	case probe.Faulty:
 		return c.paint(bad, s)
-	case "unknown":
+	case probe.UnknownOC:
 		return c.paint(unsure, s)
 	}
 	return c.paint(faint, s)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -70,7 +69,7 @@ func marshal(v any) ([]byte, error) {
 }
 
 // escapeControls works on JSON text, where such characters can only stand
-// inside strings.
+// inside strings. What is below 0x20 the encoder has escaped already.
 func escapeControls(text []byte) []byte {
 	if bytes.IndexFunc(text, hidden) < 0 {
 		return text
@@ -90,9 +89,4 @@ func escapeControls(text []byte) []byte {
 		text = text[size:]
 	}
 	return out
-}
-
-// hidden says whether a character is one that [Safe] would not show either.
-func hidden(r rune) bool {
-	return r >= 0x7f && !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r)
 }

@@ -10,34 +10,49 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
 	"strconv"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
-
 	"diagnose/classify"
+	"diagnose/classify/bounce"
 	"diagnose/probe"
 )
 
-// Text writes reports as text.
+// Text writes reports as text, each in one piece. Close ends the text.
 type Text struct {
 	Out     io.Writer
 	Words   *Words
 	Colours Colours
 
-	written int
-	err     error
+	page      bytes.Buffer // the report at hand
+	written   int
+	notLooked bool // some failure was only read
+}
+
+// Write writes a report of any command.
+func (t *Text) Write(v any) error {
+	switch v := v.(type) {
+	case probe.Report:
+		return t.Report(v)
+	case probe.CheckReport:
+		return t.Check(v)
+	case probe.ListReport:
+		return t.Lists(v)
+	case Explanation:
+		return t.Explain(v)
+	}
+	return fmt.Errorf("no words for a %T", v)
 }
 
 // Report writes one failure, or one line for what is no failure.
 func (t *Text) Report(r probe.Report) error {
-	t.separate()
 	if r.Failure == nil || r.Classification == nil {
 		t.noFailure(r)
-		return t.err
+		return t.flush()
 	}
 	t.headline(r)
 	t.said(r)
@@ -46,29 +61,41 @@ func (t *Text) Report(r probe.Report) error {
 		t.findings(v)
 		t.seen("label.limits", "limit.", v.Limits)
 		t.seen("label.also", "also.", v.AlsoSeen)
-	} else if r.Kind != "backscatter" {
-		t.line(t.Colours.paint(faint, t.say("label.not-looked", nil)))
+	} else if r.Kind != bounce.KindBackscatter {
+		t.notLooked = true
 	}
 	for _, n := range r.Notes {
 		t.line(t.say("note."+n.Code, n.Args))
 	}
-	return t.err
+	return t.flush()
+}
+
+// Close says, once for all of them, that failures were only read.
+func (t *Text) Close() error {
+	if !t.notLooked {
+		return nil
+	}
+	t.line(t.Colours.paint(faint, t.say("label.not-looked", nil)))
+	return t.flush()
 }
 
 func (t *Text) say(key string, args map[string]string) string { return t.Words.Say(key, args) }
 
 func (t *Text) line(s string) {
-	if t.err == nil {
-		_, t.err = io.WriteString(t.Out, strings.TrimRight(s, " ")+"\n")
-	}
+	t.page.WriteString(strings.TrimRight(s, " "))
+	t.page.WriteByte('\n')
 }
 
-// separate puts an empty line between two reports.
-func (t *Text) separate() {
-	if t.written > 0 {
-		t.line("")
+// flush writes the page, an empty line before it where it is not the first.
+func (t *Text) flush() error {
+	defer t.page.Reset()
+	if t.written++; t.written > 1 {
+		if _, err := io.WriteString(t.Out, "\n"); err != nil {
+			return err
+		}
 	}
-	t.written++
+	_, err := t.Out.Write(t.page.Bytes())
+	return err
 }
 
 // noFailure is for mail that reports no failed delivery.
@@ -91,16 +118,11 @@ func (t *Text) headline(r probe.Report) {
 	args := facts(r)
 	what := t.say("category."+r.Classification.Slug, args)
 	switch {
-	case r.Kind == "backscatter":
+	case r.Kind == bounce.KindBackscatter:
 		what = t.say("kind.backscatter", args)
-	case r.Kind == "delay":
+	case r.Kind == bounce.KindDelay:
 		what = t.say("label.delayed", args) + what
 	}
-	party := r.Party
-	if party == "" {
-		party = probe.PartyUnknown
-	}
-	who := t.say("party."+string(party), nil)
 	if v := r.Verification; v != nil {
 		verdict := t.verdict(v.Verdict)
 		if v.Verdict == probe.Contradicted {
@@ -111,10 +133,7 @@ func (t *Text) headline(r probe.Report) {
 	} else {
 		t.line(t.Colours.paint(heading, what))
 	}
-	if r.Classification.Category == classify.RateLimited && party == probe.PartyUnknown && r.Verification != nil && r.Verification.Verdict != probe.Inconclusive {
-		who = t.say("party.nobody", nil)
-	}
-	t.row("label.party", who)
+	t.row("label.party", t.party(r))
 	if r.Failure.Recipient != "" {
 		who := r.Failure.Recipient
 		if o := r.Failure.OriginalRecipient; o != "" && o != who {
@@ -122,6 +141,18 @@ func (t *Text) headline(r probe.Report) {
 		}
 		t.row("label.recipient", Safe(who))
 	}
+}
+
+// party is who has to act. What is only to be waited out is nobody's.
+func (t *Text) party(r probe.Report) string {
+	undecided := r.Verification != nil && r.Verification.Verdict == probe.Inconclusive
+	switch {
+	case r.Party != "" && r.Party != probe.PartyUnknown:
+		return t.say("party."+string(r.Party), nil)
+	case r.Classification.Category == classify.RateLimited && !undecided:
+		return t.say("party.nobody", nil)
+	}
+	return t.say("party.unknown", nil)
 }
 
 func (t *Text) verdict(v probe.Verdict) string {
@@ -153,13 +184,13 @@ func facts(r probe.Report) map[string]string {
 
 // row is a label and a value, aligned with its like.
 func (t *Text) row(label, value string) {
-	t.line(pad(t.say(label, nil), t.labelWidth()) + " " + value)
+	t.line(t.Words.Pad(t.say(label, nil), t.labelWidth()) + " " + value)
 }
 
 func (t *Text) labelWidth() int {
 	w := 0
-	for _, l := range []string{"label.party", "label.now", "label.recipient", "label.said", "label.why"} {
-		w = max(w, runewidth.StringWidth(t.say(l, nil)))
+	for _, l := range []string{"label.party", "label.now", "label.recipient", "label.said", "label.why", "label.reference"} {
+		w = max(w, t.Words.Width(t.say(l, nil)))
 	}
 	return w
 }
@@ -192,7 +223,7 @@ func (t *Text) rivals(rivals []classify.Rival) string {
 	for i, r := range rivals {
 		names[i] = t.say("name."+r.Slug, nil)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, t.say("label.comma", nil))
 }
 
 func (t *Text) heading(key string, args map[string]string) {
@@ -211,13 +242,16 @@ func (t *Text) advice(list []probe.Advice) {
 		if a.Party != probe.PartyUnknown {
 			parties[i] = t.say("party-short."+string(a.Party), nil)
 		}
-		width = max(width, runewidth.StringWidth(parties[i]))
+		width = max(width, t.Words.Width(parties[i]))
+	}
+	if width > 0 {
+		width += len("  ")
 	}
 	for i, a := range list {
-		lines := strings.Split(t.say("advice."+a.Code, a.Args), "\n")
-		t.line("  " + pad(parties[i], width) + "  " + lines[0])
-		for _, l := range lines[1:] {
-			t.line("  " + pad("", width) + "  " + l)
+		who := parties[i]
+		for l := range strings.SplitSeq(t.say("advice."+a.Code, a.Args), "\n") {
+			t.line("  " + t.Words.Pad(who, width) + l)
+			who = ""
 		}
 	}
 }
@@ -233,18 +267,21 @@ func (t *Text) findings(v *probe.Verification) {
 	}
 }
 
+// maxColumn keeps one long name from pushing everything to the right.
+const maxColumn = 40
+
 func (t *Text) table(findings []probe.Finding) {
 	rows := make([][3]string, len(findings))
 	var width [3]int
 	for i, f := range findings {
 		rows[i] = [3]string{t.say("outcome."+string(f.Outcome), nil), t.say("step."+f.Step, nil), Safe(f.Target)}
 		for c := range rows[i] {
-			width[c] = max(width[c], min(runewidth.StringWidth(rows[i][c]), 40))
+			width[c] = max(width[c], min(t.Words.Width(rows[i][c]), maxColumn))
 		}
 	}
 	for i, f := range findings {
 		r := rows[i]
-		line := "  " + t.Colours.outcome(string(f.Outcome), pad(r[0], width[0])) + "  " + pad(r[1], width[1]) + "  " + pad(r[2], width[2]) + "  "
+		line := "  " + t.Colours.outcome(f.Outcome, t.Words.Pad(r[0], width[0])) + "  " + t.Words.Pad(r[1], width[1]) + "  " + t.Words.Pad(r[2], width[2]) + "  "
 		line += t.say("finding."+f.Code, t.args(f.Args))
 		if f.Outcome != probe.Skipped {
 			line += t.Colours.paint(faint, fmt.Sprintf("  (%d ms)", f.TookMS))
@@ -275,18 +312,10 @@ func (t *Text) seen(label, prefix string, list []probe.Seen) {
 // args are a finding's arguments, with codes among them in words.
 func (t *Text) args(args map[string]string) map[string]string {
 	out := maps.Clone(args)
-	for name, prefix := range map[string]string{"meaning": "meaning.", "tls": "tls."} {
+	for name, prefix := range map[string]string{"meaning": "meaning.", "tls": "tls.", "fault": "fault."} {
 		if key := prefix + args[name]; args[name] != "" && t.Words.Has(key) {
 			out[name] = t.say(key, nil)
 		}
 	}
 	return out
-}
-
-// pad fills s with blanks to a display width.
-func pad(s string, width int) string {
-	if n := width - runewidth.StringWidth(s); n > 0 {
-		return s + strings.Repeat(" ", n)
-	}
-	return s
 }

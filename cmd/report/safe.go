@@ -15,29 +15,38 @@ const maxArgument = 600
 // or a page: one line, no control characters (an escape sequence could rewrite
 // the screen), no invisible or direction-changing ones (they could make a
 // name look like another), valid UTF-8, and bounded. What it replaces stays
-// visible as \x1b or \u202e.
+// visible as \x1b or \u202e; a byte that is no UTF-8 becomes U+FFFD, as it
+// does in JSON.
 func Safe(s string) string {
 	var b strings.Builder
 	n := 0
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case n >= maxArgument:
+	for _, r := range s { // gives U+FFFD for every byte that is no UTF-8
+		if n++; n > maxArgument {
 			b.WriteString("...")
-			return b.String()
-		case r == utf8.RuneError && size <= 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n' || r == '\t' || r == '\r' || r == ' ':
+			break
+		}
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
 			b.WriteByte(' ')
-		case r < ' ' || r == 0x7f:
+		case r < utf8.RuneSelf && hidden(r):
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r):
+		case r > 0xffff && hidden(r):
+			fmt.Fprintf(&b, `\U%08x`, r)
+		case hidden(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)
 		}
-		i += size
-		n++
 	}
 	return b.String()
+}
+
+// hidden says whether a character must not reach a terminal: controls,
+// direction marks, and letters that nobody sees, like the Hangul filler.
+func hidden(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < ' ' || r == 0x7f
+	}
+	return !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r) ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
+	"golang.org/x/text/width"
 )
 
 //go:embed locale/*.toml
@@ -53,6 +55,29 @@ func Load(lang string) (*Words, error) {
 	w := &Words{Lang: lang, text: make(map[string]string, 400)}
 	w.flatten("", tree)
 	return w, nil
+}
+
+// Width is how many columns s takes where this language is read: characters
+// that UAX #11 calls ambiguous are wide beside Chinese ones. It never depends
+// on the environment, so that the same report always gives the same text.
+func (w *Words) Width(s string) int {
+	n := 0
+	for _, r := range s {
+		kind := width.LookupRune(r).Kind()
+		switch {
+		case unicode.In(r, unicode.Mn, unicode.Me): // sits on the one before
+		case kind == width.EastAsianWide, kind == width.EastAsianFullwidth, kind == width.EastAsianAmbiguous && w.Lang != "en":
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// Pad fills s with blanks to a width.
+func (w *Words) Pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-w.Width(s)))
 }
 
 func (w *Words) flatten(prefix string, tree map[string]any) {

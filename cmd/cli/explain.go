@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+	"diagnose/cmd/report"
+	"diagnose/probe"
+)
+
+// maxExamples is how many typical replies an explanation shows.
+const maxExamples = 6
+
+// explainCommand says offline what a category, an enhanced status code or a
+// reply means.
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: `explain CATEGORY|CODE|"REPLY"...`, Short: a.words.Say("help.explain", nil),
+		Example: a.words.Say("help.explain-examples", nil), Args: atLeastOne,
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, err := a.classifier()
+			if err != nil {
+				return err
+			}
+			return a.explainAll(c, args)
+		},
+	}
+}
+
+func (a *app) explainAll(c *classify.Classifier, args []string) error {
+	out := a.output()
+	for _, arg := range args {
+		e := explain(c, arg)
+		if e.Category == classify.Unknown {
+			a.saw(statusUnknown)
+		}
+		if err := written(out.Write(e)); err != nil {
+			return err
+		}
+	}
+	return written(out.Close())
+}
+
+var statusCode = regexp.MustCompile(`^[245xX]\.\d{1,3}\.\d{1,3}$`)
+
+// explain finds out what kind of thing is asked about, and what there is to
+// say of it.
+func explain(c *classify.Classifier, query string) report.Explanation {
+	e := report.Explanation{Schema: probe.Schema, Query: query, Examples: []string{}, Checks: []string{}, Party: probe.PartyUnknown}
+	of := classify.Classification{}
+	if category, ok := classify.Parse(strings.TrimSpace(query)); ok {
+		of.Category = category
+		e.Examples = examples(c, category)
+	} else if s, ok := c.Status(strings.ToLower(query)); ok && statusCode.MatchString(query) {
+		of.Category, _ = classify.Parse(s.Category)
+		e.Status = &report.Status{Code: query, Name: s.Name, Source: s.Source, Firm: s.Firm, Rivals: append([]string{}, s.Rivals...)}
+	} else {
+		of = classifyText(c, query)
+		e.Classification = &of
+	}
+	e.Category, e.Slug = of.Category, of.Category.Slug()
+	if e.Category == classify.Unknown {
+		return e
+	}
+	s := probe.NewSubject(model(), 0, probe.Our{}, time.Time{})
+	for _, step := range probe.Plan(of, s) {
+		e.Checks = append(e.Checks, step.ID)
+	}
+	e.Party, _ = probe.Advise(of, s, nil)
+	return e
+}
+
+// model is a failure of which everything is known, so that a plan for it has
+// every step that the category can have.
+func model() *bounce.Report {
+	return &bounce.Report{
+		ReportingHost: "mail.example.org",
+		Failures: []bounce.Failure{{
+			Recipient: "someone@example.net", Sender: "someone@example.org",
+			Remote: bounce.Host{Name: "mx.example.net"},
+		}},
+	}
+}
+
+func classifyText(c *classify.Classifier, text string) classify.Classification {
+	for r, err := range bounce.Lines(strings.NewReader(text)) {
+		if err == nil && len(r.Failures) > 0 {
+			return c.Classify(r.Failures[0])
+		}
+	}
+	return c.Classify(bounce.Failure{Reply: bounce.Reply{Text: text}})
+}
+
+// examples are replies that mean a category, of different rules; the codes of
+// single providers would teach nobody.
+func examples(c *classify.Classifier, category classify.Category) []string {
+	out := []string{}
+	for _, r := range c.Rules() {
+		if r.Category == category.Slug() && r.Provider == "" && len(r.Example) > 0 && len(out) < maxExamples {
+			out = append(out, r.Example[0])
+		}
+	}
+	return out
+}

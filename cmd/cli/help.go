@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"cmp"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// help replaces the help that cobra writes, which knows only English and
+// aligns by bytes.
+func (a *app) help(c *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(cmp.Or(c.Long, c.Short)) + "\n")
+	section := func(key, body string) {
+		if body = strings.Trim(body, "\n"); body != "" {
+			b.WriteString("\n" + a.words.Say(key, nil) + "\n" + body + "\n")
+		}
+	}
+	section("help.usage", "  "+c.UseLine())
+	section("help.examples", c.Example)
+	var commands [][2]string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() {
+			commands = append(commands, [2]string{sub.Name(), sub.Short})
+		}
+	}
+	section("help.commands", a.columns(commands))
+	section("help.flags", a.flagTable(c.LocalFlags()))
+	section("help.global-flags", a.flagTable(c.InheritedFlags()))
+	if len(commands) > 0 {
+		b.WriteString("\n" + a.words.Say("help.more", nil) + "\n")
+	}
+	return b.String()
+}
+
+// flagTable lists flags, each with the name of its value, which the catalogue
+// marks with back-quotes.
+func (a *app) flagTable(flags *pflag.FlagSet) string {
+	var rows [][2]string
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, text := pflag.UnquoteUsage(f)
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if f.Value.Type() != "bool" {
+			name += " " + value
+		}
+		rows = append(rows, [2]string{name, text})
+	})
+	return a.columns(rows)
+}
+
+func (a *app) columns(rows [][2]string) string {
+	width := 0
+	for _, r := range rows {
+		width = max(width, a.words.Width(r[0]))
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		b.WriteString("  " + a.words.Pad(r[0], width) + "  " + r[1] + "\n")
+	}
+	return b.String()
+}
+
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: a.words.Say("help.help", nil), DisableFlagsInUseLine: true,
+		PersistentPreRun: func(*cobra.Command, []string) {}, // help needs no configuration
+		RunE: func(c *cobra.Command, args []string) error {
+			of, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("no-command", "name", strings.Join(args, " "))
+			}
+			return of.Help()
+		},
+	}
+}
+
+func (a *app) completionCommand() *cobra.Command {
+	scripts := map[string]func(*cobra.Command, io.Writer) error{
+		"bash":       func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
+		"zsh":        (*cobra.Command).GenZshCompletion,
+		"fish":       func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
+		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+	}
+	return &cobra.Command{
+		Use: "completion bash|zsh|fish|powershell", Short: a.words.Say("help.completion", nil),
+		Example: a.words.Say("help.completion-examples", nil), ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			script, ok := scripts[args[0]]
+			if !ok {
+				return usage("shell", "name", args[0])
+			}
+			return written(script(c.Root(), a.Out))
+		},
+	}
+}
+
+// exactly wants n arguments.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return usage("arguments", "use", c.UseLine())
+	}
+}
+
+func atLeastOne(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return nil
+	}
+	return usage("arguments", "use", c.UseLine())
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"diagnose/dnscheck/dnstest"
+	"diagnose/smtpcheck/smtptest"
+)
+
+// The stories of testdata/script run this test's own binary as diagnose.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"diagnose": func() {
+		os.Exit(Main(context.Background(), Env{
+			Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
+			Hostname:  func() (string, error) { return "mail.example.org", nil },
+			ConfigDir: func() (string, error) { return os.Getenv("HOME"), nil },
+		}))
+	}})
+}
+
+// zones are what the stories' name server knows. Everything is on loopback.
+const zones = `
+	example.net.        300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+	example.net.        300 IN MX  10 mx.example.net.
+	mx.example.net.     300 IN A   127.0.0.1
+	mail.example.net.   300 IN A   127.0.0.1
+	null.example.net.   300 IN MX  0 .
+	example.org.        300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
+	mail.example.org.   300 IN A   127.0.0.1
+	2.0.192.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
+	0.0.127.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
+	1.0.0.127.in-addr.arpa.   300 IN PTR mail.example.org.
+	invalid.                  300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
+	example.com.              300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
+	bl.example.com.           300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
+	2.0.0.127.bl.example.com.   300 IN A   127.0.0.2
+	25.2.0.192.bl.example.com.  300 IN A   127.0.0.2
+	25.2.0.192.bl.example.com.  300 IN TXT "spam seen from 192.0.2.25"
+`
+
+func TestStories(t *testing.T) {
+	dns := dnstest.New(t, zones)
+	dns.Fault("broken.example", dnstest.ServFail)
+	dns.Fault("3.0.0.127.in-addr.arpa", dnstest.ServFail)
+	port := func(of interface{ Port() uint16 }) string { return strconv.Itoa(int(of.Port())) }
+	good := smtptest.Healthy(t, smtptest.Options{Name: "mx.example.net", Size: 10 << 20})
+	vars := map[string]string{
+		"DNS": dns.Addr().String(), "CONTROL": good.String(), "SMTP": port(good),
+		"REFUSES": port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
+		"CLOSED":  port(smtptest.Closed(t)),
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			for name, value := range vars {
+				e.Setenv(name, value)
+			}
+			e.Setenv("LANG", "C")
+			e.Setenv("ESC", "\x1b")
+			e.Setenv("DIAGNOSE_CONFIG", os.DevNull) // not this machine's
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"status": status},
+	})
+}
+
+// status runs a program that must end with a status: status 3 diagnose x.eml
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N program [argument...]")
+	}
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("status %d, want %s, of: %s", got, args[0], strings.Join(args[1:], " "))
+	}
+}
