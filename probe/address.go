@@ -125,13 +125,15 @@ func heloIn(reply string) string {
 
 // wellKnown are the mail domains that people mistype most.
 var wellKnown = []string{
-	"gmail.com", "googlemail.com", "yahoo.com", "yahoo.com.tw", "yahoo.co.jp", "hotmail.com", "outlook.com",
+	"gmail.com", "mail.com", "ymail.com", "googlemail.com", "yahoo.com", "yahoo.com.tw", "yahoo.co.jp", "hotmail.com", "outlook.com",
 	"live.com", "msn.com", "icloud.com", "aol.com", "163.com", "126.com", "qq.com", "foxmail.com", "sina.com",
 	"sohu.com", "hinet.net", "msa.hinet.net", "seed.net.tw", "pchome.com.tw", "gmx.de", "web.de", "naver.com", "proton.me",
 }
 
 // nearMiss is the well-known domain that one slip of the finger turns into
 // domain; empty where there is none. Both letters swapped count as one slip.
+// The short names (qq, msn, aol) have true neighbours everywhere: there only
+// what comes after the first dot is compared.
 func nearMiss(domain string) string {
 	if len(domain) < 6 {
 		return ""
@@ -142,7 +144,8 @@ func nearMiss(domain string) string {
 		}
 	}
 	for _, k := range wellKnown {
-		if oneSlip(domain, k) {
+		name, _, _ := strings.Cut(k, ".")
+		if oneSlip(domain, k) && (len(name) > 4 || strings.HasPrefix(domain, name+".")) {
 			return k
 		}
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"slices"
 	"strings"
 
 	"diagnose/classify"
@@ -70,7 +71,10 @@ func (a adviser) party() Party {
 	case a.verdict() == Inconclusive:
 		return PartyUnknown
 	}
-	local := a.s.Failure.Stage == bounce.StageLocal && !a.s.Failure.Remote.IP.IsValid()
+	if a.theirs() {
+		return PartyRemote
+	}
+	local := a.local()
 	switch a.category() {
 	case classify.UnknownRecipient:
 		if nearMiss(a.s.Domain) != "" {
@@ -107,8 +111,8 @@ func (a adviser) party() Party {
 		}
 		return PartyOurServer
 	case classify.AuthFailed:
-		if len(a.s.Ours.Domains) > 0 && !a.s.isOurs(a.s.SenderDomain) {
-			return PartySender // writing as a domain that is not ours
+		if a.foreignSender() {
+			return PartySender
 		}
 		return PartyOurServer
 	case classify.SenderDNS:
@@ -124,22 +128,64 @@ func (a adviser) party() Party {
 	return PartyUnknown
 }
 
+// local says whether our own server refused the message.
+func (a adviser) local() bool {
+	return a.s.Failure.Stage == bounce.StageLocal && !a.s.Failure.Remote.IP.IsValid() && !a.s.TheirReport
+}
+
+// theirs says whether the remote judged another server of their side: the one
+// that took our message and passed it on from its own address.
+func (a adviser) theirs() bool {
+	switch a.category() {
+	case classify.Rejected, classify.Blocklisted, classify.SenderDNS, classify.AuthFailed, classify.TLSFailed:
+		return a.s.TheirReport && !a.s.isOurAddress(a.s.SendingIP) && a.s.SendingBy == ByReply
+	}
+	return false
+}
+
+// reason is that of the category to act upon: the words gave none for the one
+// that the observations speak for.
+func (a adviser) reason() string {
+	if a.category() != a.c.Category {
+		return ""
+	}
+	return a.c.Reason
+}
+
 func (a adviser) partyOfRejection() Party {
-	switch a.c.Reason {
+	switch a.reason() {
 	case classify.ReasonAuthRequired:
 		return PartySender
 	case classify.ReasonRelay:
+		switch {
+		case a.local():
+			return PartySender // who has to log in first
+		case a.notMX():
+			return PartyOurServer // it sends to a host that never was, or no longer is, theirs
+		}
 		return PartyRemote
 	}
 	return PartyOurServer
 }
 
+// notMX says whether the host that refused was seen to be none of theirs.
+func (a adviser) notMX() bool {
+	return a.v != nil && slices.ContainsFunc(a.v.AlsoSeen, func(s Seen) bool { return s.Code == "remote.not-mx" })
+}
+
+// foreignSender says whether the message was written as a domain that is not
+// ours.
+func (a adviser) foreignSender() bool {
+	return len(a.s.Ours.Domains) > 0 && a.s.SenderDomain != "" && !a.s.isOurs(a.s.SenderDomain)
+}
+
 func (a adviser) partyOfListing() Party {
 	named, ok := a.finding(StepNamed)
 	switch {
-	case a.c.Reason == classify.ReasonResolver, ok && named.Code == "named.dead":
+	case a.reason() == classify.ReasonResolver, ok && named.Code == "named.dead":
 		return PartyRemote
-	case ok && named.Code == "named.listed" && len(named.Lists) == 1 && named.Lists[0].Scope != "ip" && named.Lists[0].Scope != "domain":
+	case ok && named.Code == "named.listed" && len(named.Lists) == 1 && !named.Lists[0].Policy &&
+		named.Lists[0].Scope != "ip" && named.Lists[0].Scope != "domain":
 		return PartyThird // the neighbourhood is listed, not the address
 	}
 	return PartyOurServer
@@ -167,6 +213,7 @@ func (a adviser) whatWouldDecide() string {
 		{"port25-closed", "look-from-sender"},
 		{"sending-address-guessed", "name-sending-ip"},
 		{"no-sending-address", "name-sending-ip"},
+		{"sender-guessed", "read-reply"},
 		{"no-control", "name-control"},
 		{"ask-another-resolver", "ask-another-resolver"},
 	} {
@@ -222,6 +269,9 @@ func (a adviser) args() map[string]string {
 func (a adviser) byCategory() []Advice {
 	args := a.args()
 	to := func(p Party, code string) Advice { return Advice{p, code, args} }
+	if a.theirs() {
+		return []Advice{to(PartyOurServer, "ask-postmaster")}
+	}
 	switch a.category() {
 	case classify.UnknownRecipient:
 		if args["near"] != "" {
@@ -250,12 +300,12 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartySender, "make-smaller")}
 	case classify.Rejected:
-		switch a.c.Reason {
-		case classify.ReasonAuthRequired:
+		switch party := a.partyOfRejection(); {
+		case party == PartySender:
 			return []Advice{to(PartySender, "log-in")}
-		case classify.ReasonRelay:
+		case party == PartyRemote:
 			return []Advice{to(PartyRemote, "accept-domain")}
-		case classify.ReasonPrivateList:
+		case a.reason() == classify.ReasonPrivateList:
 			return []Advice{to(PartyOurServer, "provider-form")}
 		}
 		return []Advice{to(PartyOurServer, "ask-postmaster")}
@@ -276,7 +326,10 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartyOurServer, "slow-down")}
 	case classify.AuthFailed:
-		if a.c.Reason == classify.ReasonSPF {
+		if a.foreignSender() {
+			return []Advice{to(PartySender, "own-domain")}
+		}
+		if a.reason() == classify.ReasonSPF {
 			return []Advice{to(PartyOurServer, "extend-spf")}
 		}
 		return []Advice{to(PartyOurServer, "check-authentication")}
@@ -292,7 +345,7 @@ func (a adviser) byCategory() []Advice {
 }
 
 func (a adviser) senderDNSAdvice() string {
-	switch a.c.Reason {
+	switch a.reason() {
 	case classify.ReasonPTR, classify.ReasonFCrDNS:
 		return "set-ptr"
 	case classify.ReasonHELO:
@@ -304,17 +357,20 @@ func (a adviser) senderDNSAdvice() string {
 	case classify.ReasonCallout:
 		return "accept-callout"
 	}
+	if a.verdict() == Contradicted { // it is the missing PTR that speaks for it
+		return "set-ptr"
+	}
 	return "check-own-dns"
 }
 
 func (a adviser) listAdvice() string {
 	named, ok := a.finding(StepNamed)
 	switch {
-	case a.c.Reason == classify.ReasonResolver:
+	case a.reason() == classify.ReasonResolver:
 		return "tell-resolver"
 	case ok && named.Code == "named.dead":
 		return "tell-dead-list"
-	case a.c.Reason == classify.ReasonPrivateList:
+	case a.reason() == classify.ReasonPrivateList:
 		return "provider-form"
 	case a.partyOfListing() == PartyThird:
 		return "ask-provider"

@@ -7,12 +7,17 @@ import (
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/dnscheck"
 	"diagnose/smtpcheck"
 )
 
 // judge tries the classified category against the findings, each category by
 // its own row: what confirms it, what clears it, what speaks for another.
 func (v *view) judge() {
+	if v.s.Failure.Stage == bounce.StageLocal && decidedBySession(v.c.Category) {
+		v.invisible("refused-here")
+		return
+	}
 	switch v.c.Category {
 	case classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull:
 		v.invisible("needs-rcpt")
@@ -48,15 +53,31 @@ func (v *view) judge() {
 	}
 }
 
-// namedListHasUs ends the judgement in favour of a listing where the reply
-// itself names the list, and that list has the address.
-func (v *view) namedListHasUs() bool {
-	f, ok := v.one(StepNamed)
-	if ok && f.Code == "named.listed" {
-		v.contradict(classify.Blocklisted, f)
+// decidedBySession says whether the next server's session is what a category
+// is judged by: where the reporting server refused by itself, that shows
+// nothing.
+func decidedBySession(c classify.Category) bool {
+	switch c {
+	case classify.TooLarge, classify.Rejected, classify.TooManyRecipients, classify.RateLimited, classify.TLSFailed, classify.RemoteFault:
 		return true
 	}
 	return false
+}
+
+// namedListHasUs ends the judgement in favour of a listing where the reply
+// itself names the list, and that list has the address that sent.
+func (v *view) namedListHasUs() bool {
+	listed := withCode(v.of(StepNamed), "named.listed")
+	return len(listed) > 0 && v.targetNamed() && v.contradicted(classify.Blocklisted, listed...)
+}
+
+// targetNamed says whether the list was asked about what the reply means: our
+// address where that is known, or the domain that the reply itself names.
+func (v *view) targetNamed() bool {
+	if v.c.Reason == classify.ReasonDomainList {
+		return mentions(v.s.said(), v.s.SenderDomain)
+	}
+	return v.sure()
 }
 
 // judgeFiltered: what a filter reads is only seen by sending a message.
@@ -77,74 +98,89 @@ func (v *view) judgeDNS() {
 		v.undecided(*v.mx)
 	case v.brokenHostNamed():
 		v.is(Confirmed, *v.mx)
-	case len(v.greeting()) > 0 || len(v.connectFailures()) == 0:
-		v.is(Cleared, append(v.greeting(), *v.mx)...)
-	case v.port25() == "open":
+	case v.deadServers() && v.contradicted(classify.ConnectionFailed, append(v.connectFailures(), *v.mx)...):
 		// It resolves and nobody answers while others do: what the bounce
 		// called a DNS error is a dead server, or the wrong domain.
-		v.contradict(classify.ConnectionFailed, append(v.connectFailures(), *v.mx)...)
 	default:
 		v.see(v.connectFailures()...)
-		v.limit("no-answer", nil)
-		v.is(Inconclusive, v.connectFailures()...)
+		if !v.atSender() {
+			v.limit("own-resolver", map[string]string{"server": v.mx.Args["server"]})
+		}
+		v.is(Cleared, append(v.greeting(), *v.mx)...)
 	}
+}
+
+// deadServers says whether no mail server of the domain answers, though port
+// 25 gets out of here in every family.
+func (v *view) deadServers() bool {
+	failed := v.connectFailures()
+	return v.allSeen() && len(failed) > 0 && len(failed) == len(v.sessions) &&
+		!slices.ContainsFunc(failed, func(f Finding) bool { return v.port25(f) != "open" })
 }
 
 // brokenHostNamed says whether the reply names one of the MX hosts that do
-// not resolve; one broken MX among good ones explains nothing else.
+// not resolve, or are no proper names; one broken MX among good ones explains
+// nothing else.
 func (v *view) brokenHostNamed() bool {
-	said := strings.ToLower(v.s.Failure.Reply.Text + " " + v.s.Failure.Text + " " + v.s.Failure.Remote.Name)
-	for _, h := range v.mx.MX.Hosts {
-		if h.Status().Absent() && h.Host != v.s.Domain && strings.Contains(said, h.Host) {
-			return true
-		}
+	if v.mx.MX == nil {
+		return false
 	}
-	return false
+	said := v.s.said() + " " + strings.ToLower(v.s.Failure.Remote.Name)
+	alias := strings.Contains(said, "cname") || strings.Contains(said, "alias")
+	return slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+		return h.Host != v.s.Domain && mentions(said, h.Host) && (h.Status().Absent() || h.IsAddress || h.CNAME != "" && alias)
+	})
 }
 
-// judgeCommand: only the recipient's address can be tested without sending.
+// judgeCommand: only the recipient's address can be tested without sending,
+// and it is no reason for what was refused before it was said. That it needs
+// SMTPUTF8 is already said in MAIL FROM (RFC 6531 section 3.4).
 func (v *view) judgeCommand() {
-	if a := v.s.Failure.Recipient; a != "" {
-		switch fault := addressFault(a); {
-		case fault == "utf8":
-			for _, f := range v.greeting() {
-				if _, ok := f.Session.Extensions["SMTPUTF8"]; !ok {
-					v.limit("address-needs-smtputf8", map[string]string{"address": a, "host": f.Args["host"]})
-					v.is(Confirmed, f)
-					return
-				}
-			}
-		case fault != "":
-			v.limit("address-malformed", map[string]string{"address": a, "fault": fault})
-			v.is(Confirmed)
-			return
-		}
+	a, stage := v.s.Failure.Recipient, rank(v.s.stage(v.c))
+	switch fault := addressFault(a); {
+	case a == "" || fault == "" || stage < rank(bounce.StageMail):
+		v.invisible("needs-sending")
+	case fault != "utf8" && stage >= rank(bounce.StageRcpt):
+		v.limit("address-malformed", map[string]string{"address": a, "fault": fault})
+		v.is(Confirmed)
+	case fault == "utf8":
+		v.judgeUTF8(a)
+	default:
+		v.invisible("needs-sending")
+	}
+}
+
+func (v *view) judgeUTF8(address string) {
+	at, exact := v.refusing()
+	if exact && len(at) > 0 && !slices.ContainsFunc(at, func(f Finding) bool { return !lacksUTF8(f) }) {
+		v.limit("address-needs-smtputf8", map[string]string{"address": address, "host": at[0].Args["host"]})
+		v.is(Confirmed, at...)
+		return
 	}
 	v.invisible("needs-sending")
+}
+
+func lacksUTF8(f Finding) bool {
+	if f.Code != "smtp.greets" {
+		return false
+	}
+	_, offered := f.Session.Extensions["SMTPUTF8"]
+	return !offered
 }
 
 // judgeSize compares the announced SIZE (RFC 1870) with the message. A larger
 // one explains nothing: mailboxes often have smaller limits of their own.
 func (v *view) judgeSize() {
 	size := v.s.Original.Size
-	at, named := v.refusing()
-	var small, large []Finding
-	for _, f := range withCode(at, "smtp.greets") {
-		if !f.Session.SizeKnown {
-			continue
-		}
-		if f.Session.Size > 0 && size > f.Session.Size {
-			small = append(small, f)
-		} else {
-			large = append(large, f)
-		}
+	if size == 0 {
+		v.invisible("size-unknown")
+		return
 	}
 	v.limit("size", map[string]string{"size": itoa(size)})
+	at, exact := v.refusing()
+	small := slices.DeleteFunc(withCode(at, "smtp.greets"), func(f Finding) bool { return f.Session.Size == 0 || size <= f.Session.Size })
 	switch {
-	case size == 0:
-		v.limits = nil
-		v.invisible("size-unknown")
-	case len(small) > 0 && (named || len(large) == 0):
+	case exact && len(small) > 0 && len(small) == len(at):
 		v.is(Confirmed, small...)
 	default:
 		v.see(small...)
@@ -157,15 +193,17 @@ func (v *view) judgeRejected() {
 	if v.namedListHasUs() {
 		return
 	}
-	at, _ := v.refusing()
+	at, exact := v.refusing()
 	refused := withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected")
 	switch stage := v.s.stage(v.c); {
-	case rank(stage) <= rank(bounce.StageGreeting):
+	case exact && rank(stage) <= rank(bounce.StageGreeting):
 		v.sinceGreeting(at, refused)
-	case len(refused) > 0:
-		v.see(refused...)
-		v.invisible("stage")
+	case rank(stage) <= rank(bounce.StageGreeting):
+		v.undecided()
+	case exact && stage == bounce.StageEHLO && len(refused) > 0 && len(refused) == len(at):
+		v.is(Confirmed, refused...)
 	default:
+		v.see(refused...)
 		v.invisible("stage")
 	}
 }
@@ -175,16 +213,14 @@ func (v *view) judgeRejected() {
 func (v *view) sinceGreeting(at, refused []Finding) {
 	good := withCode(at, "smtp.greets")
 	switch {
-	case len(refused) > 0 && len(good) == 0:
+	case len(refused) > 0 && len(refused) == len(at):
 		v.is(Confirmed, refused...)
 	case len(good) > 0 && len(good) == len(at):
 		v.is(Cleared, good...)
-	case len(good) > 0:
+	case len(refused) > 0:
 		v.limit("hosts-differ", nil)
 		v.see(refused...)
-		v.is(Consistent, at...)
-	case v.unroutable():
-		v.contradict(classify.DNSFailure, *v.mx)
+		v.is(Consistent, append(good, refused...)...)
 	default:
 		v.undecided()
 	}
@@ -195,78 +231,89 @@ func (v *view) connectFailures() []Finding {
 	return slices.DeleteFunc(slices.Clone(v.sessions), func(f Finding) bool { return !unconnected(f) })
 }
 
-// port25 says what the control hosts tell of our way out, in the families in
-// which a connection failed.
-func (v *view) port25() string {
-	if len(v.controls) == 0 {
-		return "unknown"
-	}
-	for _, f := range v.connectFailures() {
-		family := slices.DeleteFunc(slices.Clone(v.controls), func(c Finding) bool {
-			return c.Session == nil || c.Session.Addr.Addr().Is4() != f.Session.Addr.Addr().Is4()
-		})
-		ok, failed := withCode(family, "control.ok"), withCode(family, "control.failed")
-		switch {
-		case len(ok) > 0:
-		case len(family) > 0 && len(failed) == len(family):
-			return "closed"
-		default:
-			return "unknown"
+// port25 says what is known of our way out in the family of a connection that
+// failed: open where any server of it ever spoke to us, closed where every
+// control host was asked and failed.
+func (v *view) port25(failed Finding) string {
+	var family []Finding
+	for _, f := range slices.Concat(v.sessions, v.controls) {
+		if f.Session == nil || f.Session.Addr.Addr().Is4() != failed.Session.Addr.Addr().Is4() {
+			continue
+		}
+		if f.Session.Greeting.Code != 0 {
+			return "open"
+		}
+		if f.Step == StepControl {
+			family = append(family, f)
 		}
 	}
-	return "open"
+	if all(family, "control.failed") && all(v.controls, "control.ok", "control.failed") {
+		return "closed"
+	}
+	return "unknown"
 }
 
 func (v *view) judgeConnection() {
-	if v.unroutable() {
-		v.contradict(classify.DNSFailure, *v.mx)
+	if v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx) {
 		return
 	}
-	at, named := v.refusing()
-	good := withCode(at, "smtp.greets", "smtp.ehlo-rejected")
-	failed := slices.DeleteFunc(slices.Clone(at), func(f Finding) bool { return !unconnected(f) })
-	silent := withCode(at, "smtp.silent", "smtp.greeting-closed")
-	refused := withCode(at, "smtp.greeting-rejected")
-	early := rank(v.s.stage(v.c)) <= rank(bounce.StageGreeting) || v.s.stage(v.c) == bounce.StageQueue && v.c.Reason == classify.ReasonTimeout
+	at, exact := v.refusing()
+	stage := v.s.stage(v.c)
+	early := rank(stage) <= rank(bounce.StageGreeting) || stage == bounce.StageQueue && v.c.Reason == classify.ReasonTimeout
+	good := []string{"smtp.greets", "smtp.ehlo-rejected"}
+	failed := v.connectFailures()
 	switch {
-	case len(at) == 0:
-		v.undecided()
-	case len(good) == len(at) && early:
-		v.is(Cleared, good...)
-	case len(good) == len(at):
+	case exact && all(at, good...) && early:
+		v.is(Cleared, at...)
+	case exact && all(at, good...):
 		v.limit("stage", nil)
-		v.is(Consistent, good...)
-	case len(good) > 0:
-		v.limit("hosts-differ", nil)
 		v.is(Consistent, at...)
-	case len(refused) > 0 && v.s.stage(v.c) == bounce.StageGreeting:
-		v.contradict(classify.Rejected, refused...)
-	case len(failed) == len(at):
-		v.unreachable(failed, named)
-	case len(silent) > 0 && v.s.stage(v.c) == bounce.StageGreeting:
-		v.is(Confirmed, silent...)
+	case len(withCode(v.sessions, good...)) > 0 && len(known(v.sessions)) > len(withCode(v.sessions, good...)):
+		v.limit("hosts-differ", nil)
+		v.is(Consistent, known(v.sessions)...)
+	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && v.contradicted(classify.Rejected, at...):
+	case len(failed) > 0 && len(failed) == len(v.sessions):
+		v.unreachable(failed)
+	case exact && stage == bounce.StageGreeting && all(at, "smtp.silent", "smtp.greeting-closed"):
+		v.is(Confirmed, at...)
 	default:
-		v.see(refused...)
-		v.undecided(at...)
+		v.see(withCode(at, "smtp.greeting-rejected")...)
+		v.undecided()
 	}
 }
 
-// unreachable judges that nobody answered: theirs where the control hosts do,
-// ours where those are silent too.
-func (v *view) unreachable(failed []Finding, named bool) {
-	switch v.port25() {
-	case "open":
-		v.is(Confirmed, append(failed, withCode(v.controls, "control.ok")...)...)
-	case "closed":
+// unreachable judges that nobody answered: theirs where the control hosts of
+// the same family do, ours where those are silent too. A family that is closed
+// to us beside one that is not is left out, and said.
+func (v *view) unreachable(failed []Finding) {
+	by := map[string][]Finding{}
+	for _, f := range failed {
+		port := v.port25(f)
+		by[port] = append(by[port], f)
+	}
+	theirs := append(by["open"], withCode(v.controls, "control.ok")...)
+	switch {
+	case len(by["closed"]) == len(failed):
 		v.limit("port25-closed", map[string]string{"outbound": v.outbound()})
 		if v.atSender() {
 			v.is(Confirmed, v.controls...)
 			return
 		}
 		v.is(Inconclusive, v.controls...)
-	default:
+	case len(by["open"]) == 0:
 		v.limit("no-control", nil)
 		v.is(Inconclusive, failed...)
+	case len(by["unknown"]) > 0:
+		v.limit("no-control", nil)
+		v.is(Consistent, theirs...)
+	case !v.allSeen():
+		v.limit("not-all-seen", nil)
+		v.is(Consistent, theirs...)
+	default:
+		for _, f := range by["closed"] {
+			v.limit("family-closed", map[string]string{"ip": f.Args["ip"]})
+		}
+		v.is(Confirmed, theirs...)
 	}
 }
 
@@ -286,8 +333,8 @@ func (v *view) judgeRecipients() {
 // judgeList: only the list that the reply names proves anything, and only for
 // the address that the reply means.
 func (v *view) judgeList() {
-	_, by := v.sending()
-	f, asked := v.one(StepNamed)
+	fs := v.of(StepNamed)
+	listed, dead := withCode(fs, "named.listed"), withCode(fs, "named.dead")
 	switch {
 	case v.c.Reason == classify.ReasonResolver:
 		v.limit("their-resolver", map[string]string{"list": v.c.List})
@@ -297,45 +344,68 @@ func (v *view) judgeList() {
 		v.is(Consistent)
 	case v.c.List == "":
 		v.unnamedList()
-	case !asked:
+	case targetless(fs):
 		v.limit("no-sending-address", nil)
 		v.is(Inconclusive)
-	case f.Code == "named.listed":
-		v.is(Confirmed, f)
-	case f.Code == "named.dead":
-		v.limit("dead-list", map[string]string{"list": f.Args["list"]})
-		v.is(Consistent, f)
-	case f.Code == "named.not-listed" && v.c.Reason == classify.ReasonDomainList:
-		v.limit("domain-list", map[string]string{"list": f.Args["list"]})
-		v.is(Inconclusive, f)
-	case f.Code == "named.not-listed" && by.sure():
-		v.limit("caches-lag", map[string]string{"list": f.Args["list"]})
-		v.is(Cleared, f)
-	case f.Code == "named.not-listed":
-		v.limit("sending-address-guessed", map[string]string{"ip": f.Target, "by": string(by)})
-		v.is(Inconclusive, f)
+	case len(listed) > 0 && v.targetNamed():
+		v.is(Confirmed, listed...)
+	case len(listed) > 0:
+		v.limitTarget()
+		v.is(Consistent, listed...)
+	case len(dead) > 0:
+		v.limit("dead-list", map[string]string{"list": dead[0].Args["list"]})
+		v.is(Consistent, dead...)
+	case !all(fs, "named.not-listed"):
+		v.undecided(fs...)
+	case !v.targetNamed():
+		v.limitTarget()
+		v.is(Inconclusive, fs...)
+	case v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...):
 	default:
-		v.undecided(f)
-	}
-	if ptr, ok := v.one(StepPTR); ok && v.verdict == Cleared && ptr.Code == "ptr.none" && v.hasRival(classify.SenderDNS) {
-		v.contradict(classify.SenderDNS, ptr)
+		v.limit("caches-lag", map[string]string{"list": fs[0].Args["list"]})
+		v.is(Cleared, fs...)
 	}
 }
 
+// targetless says whether a step had nothing that it could look at.
+func targetless(fs []Finding) bool {
+	return len(withCode(fs, "skipped.private", "skipped.no-target")) == len(fs)
+}
+
+// limitTarget says that what the list was asked about is a guess.
+func (v *view) limitTarget() {
+	if v.c.Reason == classify.ReasonDomainList {
+		v.limit("domain-list", map[string]string{"list": v.c.List})
+		return
+	}
+	v.guessed()
+}
+
+// noPTR says whether the address that sent certainly has no PTR.
+func (v *view) noPTR() bool { return v.sure() && all(v.of(StepPTR), "ptr.none") }
+
 // unnamedList: the reply says "a block list" and no more.
 func (v *view) unnamedList() {
-	f, ok := v.one(StepLists)
-	zones, high := listed(f)
+	fs := v.of(StepLists)
+	var zones []string
+	var widely []Finding
+	for _, f := range fs {
+		if on, high := listed(f); high {
+			zones, widely = append(zones, on...), append(widely, f)
+		}
+	}
+	v.limit("list-not-named", map[string]string{"list": strings.Join(zones, ", ")})
 	switch {
-	case !ok:
+	case len(widely) > 0:
+		if !v.sure() {
+			v.guessed()
+		}
+		v.is(Consistent, widely...)
+	case targetless(fs):
 		v.limit("no-sending-address", nil)
 		v.is(Inconclusive)
-	case high:
-		v.limit("list-not-named", map[string]string{"list": strings.Join(zones, ", ")})
-		v.is(Consistent, f)
 	default:
-		v.limit("list-not-named", nil)
-		v.undecided(f)
+		v.undecided(fs...)
 	}
 }
 
@@ -343,59 +413,91 @@ func (v *view) hasRival(c classify.Category) bool {
 	return slices.ContainsFunc(v.c.Rivals, func(r classify.Rival) bool { return r.Category == c })
 }
 
+// What tells whether mail for a domain can be sent anywhere.
+var (
+	routable   = []string{"mx.ok", "mx.implicit"}
+	unroutable = []string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}
+)
+
 // judgeSenderDNS repeats the very test that the reply names.
 func (v *view) judgeSenderDNS() {
 	switch v.c.Reason {
 	case classify.ReasonPTR:
-		v.byCode(StepPTR, []string{"ptr.none"}, []string{"ptr.ok", "ptr.generic"}, []string{"ptr.unconfirmed"})
+		v.byCode(StepPTR, []string{"ptr.none"}, []string{"ptr.ok"}, []string{"ptr.unconfirmed", "ptr.generic"})
 	case classify.ReasonFCrDNS:
-		v.byCode(StepPTR, []string{"ptr.none", "ptr.unconfirmed"}, []string{"ptr.ok", "ptr.generic"}, nil)
+		v.byCode(StepPTR, []string{"ptr.none", "ptr.unconfirmed"}, []string{"ptr.ok"}, []string{"ptr.generic"})
 	case classify.ReasonHELO:
-		v.byCode(StepHELO, []string{"address.none", "address.nxdomain"}, []string{"address.ok"}, nil)
+		v.judgeHELO()
 	case classify.ReasonSenderDomain:
-		v.byCode(StepSenderMX, []string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}, []string{"mx.ok", "mx.implicit"}, nil)
+		v.byCode(StepSenderMX, unroutable, routable, nil)
 	case classify.ReasonSenderMXIP:
-		f, ok := v.one(StepSenderMX)
-		switch {
-		case !ok || f.Outcome == UnknownOC:
-			v.undecided()
-		case f.Args["address"] != "":
-			v.is(Confirmed, f)
-		default:
-			v.is(Cleared, f)
-		}
+		v.judgeSenderMX()
 	case classify.ReasonCallout:
 		v.limit("needs-rcpt", nil)
-		v.byCode(StepSenderMX, []string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}, nil, []string{"mx.ok", "mx.implicit"})
+		v.byCode(StepSenderMX, unroutable, nil, routable)
 	default:
 		v.anySenderDNS()
 	}
 }
 
-// byCode ends the judgement by the code of one step's finding. Where the
-// address that was looked at is only concluded, a pass clears nothing: the
-// real one may still fail.
+// judgeHELO: a name that leads only back into the machine ("localhost") passes
+// no server's test.
+func (v *view) judgeHELO() {
+	fs := v.of(StepHELO)
+	if all(fs, "address.ok") && !slices.ContainsFunc(fs[0].Addresses.Addrs, func(a netip.Addr) bool { return !a.IsLoopback() }) {
+		v.is(Confirmed, fs...)
+		return
+	}
+	v.byCode(StepHELO, []string{"address.none", "address.nxdomain"}, []string{"address.ok"}, nil)
+}
+
+// judgeSenderMX: an MX of the sender's domain is an address, or no more.
+func (v *view) judgeSenderMX() {
+	fs := v.of(StepSenderMX)
+	if all(fs, routable...) && fs[0].Args["address"] != "" && v.s.senderKnown() {
+		v.is(Confirmed, fs...)
+		return
+	}
+	v.byCode(StepSenderMX, nil, routable, unroutable)
+}
+
+// byCode ends the judgement by the codes of a step. What was looked at and is
+// only concluded to be what the remote tested confirms and clears nothing.
 func (v *view) byCode(step string, confirm, clear, consistent []string) {
-	f, ok := v.one(step)
-	_, by := v.sending()
+	fs := v.of(step)
+	bad, odd := withCode(fs, confirm...), withCode(fs, consistent...)
+	sure := v.tested(step)
 	switch {
-	case !ok:
-		v.undecided(v.of(step)...)
-		if step == StepPTR {
+	case targetless(fs):
+		v.undecided(fs...)
+		if step == StepPTR || step == StepSPF {
 			v.limit("no-sending-address", nil)
 		}
-	case slices.Contains(confirm, f.Code):
-		v.is(Confirmed, f)
-	case slices.Contains(clear, f.Code) && (f.Check == CheckPTR || f.Check == CheckSPF) && !by.sure():
-		v.limit("sending-address-guessed", map[string]string{"ip": f.Target, "by": string(by)})
-		v.is(Inconclusive, f)
-	case slices.Contains(clear, f.Code):
-		v.is(Cleared, f)
-	case slices.Contains(consistent, f.Code):
-		v.is(Consistent, f)
+	case len(bad) > 0 && sure:
+		v.is(Confirmed, bad...)
+	case len(bad)+len(odd) > 0:
+		v.is(Consistent, append(bad, odd...)...)
+	case all(fs, clear...) && sure:
+		v.is(Cleared, fs...)
+	case all(fs, clear...):
+		v.is(Inconclusive, fs...)
 	default:
-		v.undecided(f)
+		v.undecided(fs...)
 	}
+}
+
+// tested says whether a step looked at what the remote tested: the address
+// that sent, the domain that it judged. If not, it says so.
+func (v *view) tested(step string) bool {
+	address := step == StepHELO || step == StepSenderMX || v.sure()
+	if !address {
+		v.guessed()
+	}
+	sender := step == StepHELO || step == StepPTR || v.s.senderKnown()
+	if !sender {
+		v.limit("sender-guessed", map[string]string{"sender": v.s.SenderDomain})
+	}
+	return address && sender
 }
 
 // anySenderDNS: the reply does not say which test failed.
@@ -421,8 +523,7 @@ func (v *view) judgeRate() {
 	if v.namedListHasUs() {
 		return
 	}
-	if ptr, ok := v.one(StepPTR); ok && ptr.Code == "ptr.none" && v.hasRival(classify.SenderDNS) {
-		v.contradict(classify.SenderDNS, ptr)
+	if v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...) {
 		return
 	}
 	v.invisible("wait")
@@ -431,82 +532,91 @@ func (v *view) judgeRate() {
 // judgeAuth: SPF can be evaluated for the address that sent; a DKIM signature
 // and DMARC alignment are in the message, which is not here.
 func (v *view) judgeAuth() {
-	switch v.c.Reason {
-	case classify.ReasonSPF:
+	said := v.s.said()
+	if v.c.Reason == classify.ReasonSPF && !strings.Contains(said, "dkim") && !strings.Contains(said, "dmarc") {
 		v.byCode(StepSPF, []string{"spf.fail"}, []string{"spf.pass"}, []string{"spf.softfail", "spf.neutral", "spf.none", "spf.permerror"})
+		return
+	}
+	v.limit("needs-message", nil)
+	if fs := known(v.of(StepSPF)); len(fs) > 0 {
+		v.is(Consistent, fs...)
+		return
+	}
+	v.undecided()
+}
+
+// judgeTLS repeats STARTTLS as far as the reply names what failed. DANE asks
+// for another test of a certificate than the one that was made.
+func (v *view) judgeTLS() {
+	at, exact := v.refusing()
+	said := v.s.said()
+	dane := strings.Contains(said, "dane") || strings.Contains(said, "tlsa")
+	bare, bad, secret, good := sortTLS(at)
+	whole := func(fs []Finding) bool { return exact && len(fs) > 0 && len(fs) == len(at) }
+	switch {
+	case len(withCode(at, "smtp.greets")) == 0:
+		v.undecided()
+	case v.c.Reason == classify.ReasonMustSTARTTLS:
+		v.is(Consistent, withCode(at, "smtp.greets")...)
+	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(bare):
+		v.is(Confirmed, bare...)
+	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(secret):
+		v.is(Cleared, secret...)
+	case v.c.Reason == classify.ReasonCertificate && whole(bad) && !dane:
+		v.is(Confirmed, bad...)
+	case v.c.Reason == classify.ReasonCertificate && whole(good) && !dane:
+		v.is(Cleared, good...)
 	default:
-		v.limit("needs-message", nil)
-		f, ok := v.one(StepSPF)
-		if !ok || f.Code == "spf.temperror" {
-			v.undecided()
-			return
-		}
-		v.is(Consistent, f)
+		v.limit("test-not-named", nil)
+		v.is(Consistent, withCode(at, "smtp.greets")...)
 	}
 }
 
-// judgeTLS repeats STARTTLS as far as the reply names what failed.
-func (v *view) judgeTLS() {
-	at, _ := v.refusing()
-	at = withCode(at, "smtp.greets")
-	var bare, bad, good []Finding
-	for _, f := range at {
-		switch {
-		case !f.Session.TLS.Offered:
+// sortTLS sorts the sessions that greet by what STARTTLS led to: none offered,
+// a certificate or a handshake that fails, a session that is encrypted at all,
+// one whose certificate bears the host's name.
+func sortTLS(at []Finding) (bare, bad, secret, good []Finding) {
+	for _, f := range withCode(at, "smtp.greets") {
+		t := f.Session.TLS
+		if !t.Offered {
 			bare = append(bare, f)
-		case f.Session.TLS.Problem != "":
+		}
+		if t.Problem != "" && t.Problem != smtpcheck.ProblemNoRoots { // without authorities nothing can be judged
 			bad = append(bad, f)
-		case f.Session.TLS.Result == smtpcheck.Accepted:
+		}
+		if t.Result == smtpcheck.Accepted {
+			secret = append(secret, f)
+		}
+		if _, err := netip.ParseAddr(f.Args["host"]); err != nil && t.Result == smtpcheck.Accepted && t.Problem == "" {
 			good = append(good, f)
 		}
 	}
-	said := strings.ToLower(v.s.Failure.Reply.Text + " " + v.s.Failure.Text)
-	switch {
-	case len(at) == 0:
-		v.undecided()
-	case v.c.Reason == classify.ReasonMustSTARTTLS:
-		v.is(Consistent, at...)
-	case v.c.Reason == classify.ReasonNoSTARTTLS && len(bare) == len(at):
-		v.is(Confirmed, bare...)
-	case v.c.Reason == classify.ReasonNoSTARTTLS && len(bare) == 0:
-		v.is(Cleared, at...)
-	case v.c.Reason == classify.ReasonCertificate && len(bad) == len(at):
-		v.is(Confirmed, bad...)
-	case v.c.Reason == classify.ReasonCertificate && len(good) == len(at) && !strings.Contains(said, "dane") && !strings.Contains(said, "tlsa"):
-		v.is(Cleared, good...)
-	case len(bare)+len(bad) > 0:
-		v.is(Consistent, append(bare, bad...)...)
-	default:
-		v.limit("test-not-named", nil)
-		v.is(Consistent, good...)
-	}
+	return bare, bad, secret, good
 }
 
 func (v *view) judgeRemoteFault() {
-	at, _ := v.refusing()
-	bad := withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected")
+	at, exact := v.refusing()
+	bad := slices.DeleteFunc(withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected"), func(f Finding) bool { return !localError(f.Session.Refusal()) })
 	stage := v.s.stage(v.c)
-	passed := slices.DeleteFunc(slices.Clone(at), func(f Finding) bool { return !phasePassed(*f.Session, stage) })
+	passed := slices.DeleteFunc(slices.Clone(at), func(f Finding) bool { return f.Session == nil || !phasePassed(*f.Session, stage) })
 	switch {
-	case len(at) > 0 && len(bad) == len(at) && rank(stage) <= rank(bounce.StageEHLO):
+	case v.c.Reason == classify.ReasonLoop:
+		v.invisible("needs-sending")
+	case exact && len(bad) > 0 && len(bad) == len(at) && rank(stage) <= rank(bounce.StageEHLO):
 		v.is(Confirmed, bad...)
-	case len(at) > 0 && len(passed) == len(at):
+	case exact && len(passed) > 0 && len(passed) == len(at):
 		v.is(Cleared, passed...)
+	case !exact:
+		v.invisible("not-all-seen")
 	default:
-		v.see(bad...)
+		v.see(withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected")...)
 		v.invisible("stage")
 	}
 }
 
-// named lists the addresses of findings, for arguments.
-func targetsOf(fs []Finding) string {
-	var out []string
-	for _, f := range fs {
-		if a, err := netip.ParseAddrPort(f.Target); err == nil {
-			out = append(out, a.Addr().String())
-		} else {
-			out = append(out, f.Target)
-		}
-	}
-	return strings.Join(out, ", ")
+// localError says whether a refusal is the server's trouble with itself, and
+// not with us (RFC 3463 section 3: X.3 is the mail system, X.7 policy).
+func localError(r smtpcheck.Reply) bool {
+	said := strings.Join(r.Lines, " ")
+	return strings.Contains(said, "5.3.") || r.Code/100 == 4 && !strings.Contains(said, "4.7.")
 }

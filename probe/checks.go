@@ -2,6 +2,7 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,7 +54,10 @@ func NewCheckReport(target string, findings []Finding) CheckReport {
 			out.SMTP = append(out.SMTP, smtpJSON(*f.Session))
 		}
 	}
-	if out.Outcome == Healthy {
+	switch {
+	case !slices.ContainsFunc(findings, func(f Finding) bool { return f.Outcome != Skipped }):
+		out.Outcome = UnknownOC // nothing was looked at
+	case out.Outcome == Healthy:
 		out.Outcome = v.waysIn()
 	}
 	return out
@@ -63,11 +67,13 @@ func NewCheckReport(target string, findings []Finding) CheckReport {
 func (v *view) waysIn() Outcome {
 	visited := v.sessions
 	switch {
-	case len(visited) == 0 || len(v.greeting()) > 0:
+	case len(v.of(StepSMTP)) == 0 || len(v.greeting()) > 0:
 		return Healthy
+	case len(visited) == 0: // only addresses of a family that we lack
+		return UnknownOC
 	case len(withCode(visited, "smtp.greeting-rejected", "smtp.ehlo-rejected")) > 0:
 		return Faulty
-	case len(v.connectFailures()) == len(visited) && v.port25() == "open":
+	case len(v.connectFailures()) == len(visited) && !slices.ContainsFunc(visited, func(f Finding) bool { return v.port25(f) != "open" }):
 		return Faulty
 	}
 	return UnknownOC
@@ -117,12 +123,13 @@ func texts(addrs []netip.Addr) []string {
 // HostPort splits a HOST, IP, HOST:PORT or [IPv6]:PORT; the port is 0 where
 // none is given.
 func HostPort(s string) (host string, port uint16) {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return s, 0
+	bare := strings.Trim(s, "[]")
+	if _, err := netip.ParseAddr(bare); err == nil {
+		return bare, 0
 	}
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {
-		return strings.Trim(s, "[]"), 0
+		return bare, 0
 	}
 	p, err := strconv.ParseUint(s[i+1:], 10, 16)
 	if err != nil {

@@ -126,10 +126,10 @@ func findSPF(spf dnscheck.SPF, ip netip.Addr) Finding {
 	switch spf.Result {
 	case "pass":
 		f.Outcome = Healthy
-	case "fail", "softfail", "permerror":
-		f.Outcome = Faulty
-	default:
+	case "temperror":
 		f.Outcome = UnknownOC
+	default: // a record that says nothing for the address is known, and no help
+		f.Outcome = Faulty
 	}
 	return f
 }
@@ -233,6 +233,8 @@ func sessionCode(s smtpcheck.Session) (Outcome, string) {
 		return UnknownOC, "smtp." + string(s.Result)
 	case s.Result == smtpcheck.Timeout:
 		return UnknownOC, "smtp.silent"
+	case s.Result == smtpcheck.Closed: // as a refused connection: somebody's answer
+		return Faulty, "smtp.greeting-closed"
 	default:
 		return UnknownOC, "smtp.greeting-" + string(s.Result)
 	}
@@ -243,8 +245,9 @@ func findControl(s smtpcheck.Session) Finding {
 	switch {
 	case s.Greeting.Code != 0:
 		f.Outcome, f.Code = Healthy, "control.ok"
-	case s.Phase == smtpcheck.PhaseConnect:
+	case failedToConnect(s):
 		f.Outcome, f.Code = Faulty, "control.failed"
+	case s.Phase == smtpcheck.PhaseConnect: // cut short, or not allowed: nothing is known of the way out
 	default: // something took the connection and said nothing: a proxy may have
 		f.Outcome, f.Code = UnknownOC, "control.silent"
 	}

@@ -22,7 +22,8 @@ import (
 // category's own judgement in categories.go: a look from another address than
 // the sending one settles nothing that the remote decides about us, a bounce
 // that their server wrote is not explained by our own look at its front door,
-// and a bounce older than a day is not contradicted by today's findings.
+// a host that our server may never have dialled proves nothing, and a bounce
+// older than a day is not contradicted by today's findings.
 func Judge(c classify.Classification, s Subject, findings []Finding) Verification {
 	v := newView(c, s, findings)
 	v.judge()
@@ -50,7 +51,7 @@ type view struct {
 
 	all      []Finding
 	mx       *Finding  // of the recipient's domain
-	sessions []Finding // at the MX hosts and at the host that refused; each address once
+	sessions []Finding // at the MX hosts and at the host that refused; each address once, with those that were left out
 	controls []Finding
 
 	verdict  Verdict
@@ -70,7 +71,8 @@ func newView(c classify.Classification, s Subject, findings []Finding) *view {
 		case StepMX:
 			v.mx = &v.all[i]
 		case StepSMTP, StepRefuser:
-			if !slices.ContainsFunc(v.sessions, func(g Finding) bool { return g.Target == f.Target }) {
+			// A family that we lack says nothing about the remote.
+			if f.Code != "skipped.no-family" && !slices.ContainsFunc(v.sessions, func(g Finding) bool { return g.Target == f.Target }) {
 				v.sessions = append(v.sessions, f)
 			}
 		case StepControl:
@@ -85,14 +87,16 @@ func (v *view) of(step string) []Finding {
 	return slices.DeleteFunc(slices.Clone(v.all), func(f Finding) bool { return f.Step != step })
 }
 
-// one returns a step's finding; false where the step has not exactly one that
-// was really taken.
-func (v *view) one(step string) (Finding, bool) {
-	fs := slices.DeleteFunc(v.of(step), func(f Finding) bool { return f.Outcome == Skipped })
-	if len(fs) != 1 {
-		return Finding{}, false
-	}
-	return fs[0], true
+// all says whether fs has findings, and every one of them one of the codes.
+func all(fs []Finding, codes ...string) bool {
+	return len(fs) > 0 && len(withCode(fs, codes...)) == len(fs)
+}
+
+// known leaves out what was not looked at or could not be told.
+func known(fs []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(fs), func(f Finding) bool {
+		return f.Outcome != Healthy && f.Outcome != Faulty && !unconnected(f)
+	})
 }
 
 // is ends the judgement.
@@ -100,17 +104,25 @@ func (v *view) is(verdict Verdict, rests ...Finding) {
 	v.verdict, v.rests = verdict, rests
 }
 
-// contradict ends the judgement in favour of another category. An old bounce
-// is not contradicted: what is seen now may have come since.
-func (v *view) contradict(by classify.Category, rests ...Finding) {
-	if v.s.old() {
+// contradicted ends the judgement in favour of another category, or says false
+// where the findings may not: an old bounce is not contradicted, since what is
+// seen now may have come later, and a session speaks of us only from where the
+// message was sent, and to whom it was sent.
+func (v *view) contradicted(by classify.Category, rests ...Finding) bool {
+	switch {
+	case v.s.old():
 		v.limit("old-bounce", nil)
-		v.see(rests...)
-		v.is(Inconclusive, rests...)
-		return
+	case overSMTP(rests) && v.theirReport():
+		v.limitTheirs()
+	case overSMTP(rests) && aboutUs(by) && !v.atSender():
+		v.limitVantage()
+	default:
+		v.category = by
+		v.is(Contradicted, rests...)
+		return true
 	}
-	v.category = by
-	v.is(Contradicted, rests...)
+	v.see(rests...)
+	return false
 }
 
 func (v *view) limit(code string, args map[string]string) {
@@ -143,33 +155,64 @@ func (v *view) because() []string {
 // only a look from that address settles them. Facts of the DNS and of the
 // lists hold from anywhere, so 11, 12 and 14 are bound where a session
 // decides, not where a record does.
-func (v *view) aboutUs() bool {
-	switch v.c.Category {
+func aboutUs(c classify.Category) bool {
+	switch c {
 	case classify.Rejected, classify.ConnectionFailed, classify.RateLimited, classify.TLSFailed:
 		return true
 	}
 	return false
 }
 
-// overSMTP says whether the verdict rests on a session.
-func (v *view) overSMTP() bool {
-	return slices.ContainsFunc(v.rests, func(f Finding) bool { return f.Check == CheckSMTP || f.Check == CheckControl })
+// overSMTP says whether a verdict on these findings rests on a session.
+func overSMTP(rests []Finding) bool {
+	return slices.ContainsFunc(rests, func(f Finding) bool { return f.Check == CheckSMTP || f.Check == CheckControl })
 }
 
 // gates weakens what was found as far as the place of looking, and the author
 // of the bounce, demand.
 func (v *view) gates() {
-	if v.verdict != Confirmed && v.verdict != Cleared {
-		return
-	}
-	if v.aboutUs() && v.overSMTP() && !v.atSender() {
-		v.limit("vantage", map[string]string{"outbound": v.outbound(), "sending": v.sendingText(), "relayhost": v.s.Ours.Relayhost})
+	firm := v.verdict == Confirmed || v.verdict == Cleared
+	if v.theirReport() && v.verdict != Contradicted && (overSMTP(v.rests) || v.c.Category == classify.DNSFailure) {
+		v.limitTheirs()
 		v.weaken()
 	}
-	if v.overSMTP() && v.theirReport() {
-		v.limit("their-report", map[string]string{"host": v.s.ReportingHost})
+	if firm && aboutUs(v.c.Category) && overSMTP(v.rests) && !v.atSender() {
+		v.limitVantage()
 		v.weaken()
 	}
+	if firm && v.c.Category == classify.Rejected && !v.dialled() {
+		v.limit("route-unknown", map[string]string{"host": v.remote(), "domain": v.s.Domain})
+		v.weaken()
+	}
+}
+
+func (v *view) limitTheirs() {
+	v.limit("their-report", map[string]string{"host": v.s.ReportingHost})
+}
+
+// limitVantage says why it was not looked from where the message was sent.
+func (v *view) limitVantage() {
+	addrs, by := v.sending()
+	switch {
+	case len(addrs) == 0:
+		v.limit("no-sending-address", nil)
+	case by == ByMachine:
+		v.guessed()
+	default:
+		v.limit("vantage", map[string]string{"outbound": v.outbound(), "sending": joinAddrs(addrs), "relayhost": v.s.Ours.Relayhost})
+	}
+}
+
+// guessed says that our address is only concluded.
+func (v *view) guessed() {
+	addrs, by := v.sending()
+	v.limit("sending-address-guessed", map[string]string{"ip": joinAddrs(addrs), "by": string(by)})
+}
+
+// sure says whether the address that was looked at is the one that sent.
+func (v *view) sure() bool {
+	_, by := v.sending()
+	return v.s.sure(by)
 }
 
 // weaken takes a verdict back to what may still be said: a confirmation is
@@ -188,7 +231,7 @@ func (v *view) theirReport() bool {
 	if v.s.TheirReport {
 		return true
 	}
-	if v.s.ReportingHost == "" || v.mx == nil || v.mx.MX == nil {
+	if v.s.ReportingHost == "" || v.s.reporterIsOurs() || v.mx == nil || v.mx.MX == nil {
 		return false
 	}
 	return slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool { return strings.EqualFold(h.Host, v.s.ReportingHost) })
@@ -202,18 +245,13 @@ func (v *view) sending() ([]netip.Addr, SendingBy) {
 	}
 	for _, f := range v.of(StepSending) {
 		if f.Addresses != nil && len(f.Addresses.Addrs) > 0 {
-			return f.Addresses.Addrs, ByReportingHost
+			return f.Addresses.Addrs, v.s.SendingBy
 		}
 	}
 	if a, err := netip.ParseAddr(v.outbound()); err == nil && v.s.SendingBy == ByMachine {
 		return []netip.Addr{a}, ByMachine
 	}
 	return nil, ByNobody
-}
-
-func (v *view) sendingText() string {
-	addrs, _ := v.sending()
-	return joinAddrs(addrs)
 }
 
 // outbound is our end of the connections that were made.
@@ -227,8 +265,8 @@ func (v *view) outbound() string {
 }
 
 // atSender says whether it was looked from the address that sent: our end of
-// a connection is that address, or a server greeted us by it (behind NAT). A
-// relayhost sends from its own.
+// a connection is that address, or a server greeted us by it (behind NAT) and
+// not merely said our own greeting again. A relayhost sends from its own.
 func (v *view) atSender() bool {
 	addrs, by := v.sending()
 	if v.s.Ours.Relayhost != "" || by == ByMachine || by == ByNobody {
@@ -239,8 +277,9 @@ func (v *view) atSender() bool {
 			continue
 		}
 		for _, a := range addrs {
-			if f.Session.Local.Addr() == a || f.Args["local"] == a.String() ||
-				strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), "["+a.String()+"]") {
+			literal := "[" + a.String() + "]"
+			if f.Args["local"] == a.String() || strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), literal) &&
+				!slices.Contains(f.Session.Transcript, "C: EHLO "+literal) {
 				return true
 			}
 		}
@@ -270,32 +309,48 @@ func (v *view) vantage() Vantage {
 }
 
 // refusing narrows the sessions to the host that refused, by its address or
-// its name; all of them where the bounce names none that was visited.
-func (v *view) refusing() (at []Finding, named bool) {
+// its name, or to all of them where the bounce names none. What was left out is
+// among them: nothing that has to hold of all may be said over its head.
+// Where the named host was not looked at, all the others stand in for it, and
+// with exact false they can neither confirm nor clear.
+func (v *view) refusing() (at []Finding, exact bool) {
 	r := v.s.Failure.Remote
+	if r.Name == "" && !r.IP.IsValid() {
+		return v.sessions, true
+	}
 	for _, f := range v.sessions {
-		if f.Session == nil {
-			continue
+		here := f.Step == StepRefuser
+		switch {
+		case f.Session == nil:
+		case r.IP.IsValid():
+			here = f.Session.Addr.Addr().Unmap() == r.IP.Unmap()
+		default:
+			here = here || strings.EqualFold(strings.TrimSuffix(r.Name, "."), f.Args["host"])
 		}
-		if r.IP.IsValid() && f.Session.Addr.Addr() == r.IP ||
-			!r.IP.IsValid() && r.Name != "" && strings.EqualFold(strings.TrimSuffix(r.Name, "."), f.Args["host"]) {
+		if here {
 			at = append(at, f)
 		}
 	}
 	if len(at) > 0 {
 		return at, true
 	}
-	return slices.DeleteFunc(slices.Clone(v.sessions), func(f Finding) bool { return f.Session == nil }), false
+	v.limit("not-all-seen", nil)
+	return v.sessions, false
 }
 
-// seen says whether the world as far as it can be seen works: at least one
-// mail server greets. What cannot be tested without sending is consistent
-// with that, and with nothing less.
+// allSeen says whether the findings cover every mail server of the domain.
+func (v *view) allSeen() bool {
+	return v.mx != nil && v.mx.Outcome == Healthy && v.mx.MX != nil && v.mx.MX.Unasked == 0 &&
+		!slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool { return !h.Status().Known() })
+}
+
+// greeting are the mail servers that let us in. What cannot be tested without
+// sending is consistent with at least one, and with nothing less.
 func (v *view) greeting() []Finding { return withCode(v.sessions, "smtp.greets") }
 
 // unroutable says whether the recipient's domain certainly takes no mail.
 func (v *view) unroutable() bool {
-	return v.mx != nil && slices.Contains([]string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}, v.mx.Code)
+	return v.mx != nil && slices.Contains(unroutable, v.mx.Code)
 }
 
 // invisible ends the judgement of a cause that a look from outside cannot
@@ -304,8 +359,7 @@ func (v *view) unroutable() bool {
 func (v *view) invisible(limit string) {
 	v.limit(limit, nil)
 	switch good := v.greeting(); {
-	case v.unroutable():
-		v.contradict(classify.DNSFailure, *v.mx)
+	case v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx):
 	case len(good) > 0:
 		v.is(Consistent, good...)
 	default:
@@ -322,6 +376,9 @@ func (v *view) undecided(rests ...Finding) {
 	}
 	v.is(Inconclusive, rests...)
 	for _, f := range rests {
+		if f.Outcome == Healthy || f.Outcome == Faulty && f.Check != CheckSMTP {
+			continue // it was told, and settles nothing
+		}
 		switch f.Step {
 		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepRemote, StepSending:
 			v.limit("ask-another-resolver", map[string]string{"server": f.Args["server"]})
@@ -361,20 +418,32 @@ func (v *view) alsoSee() {
 // notAmongMX reports a refusing host that is none of today's: an old DNS
 // answer, a route of ours, or a pool behind one name.
 func (v *view) notAmongMX() {
+	if v.remote() != "" && !v.amongMX() && v.s.Failure.Stage != bounce.StageLocal {
+		v.also = append(v.also, Seen{"remote.not-mx", map[string]string{"host": v.remote(), "domain": v.s.Domain}})
+	}
+}
+
+// amongMX says whether the host that refused is one of today's mail servers.
+func (v *view) amongMX() bool {
 	r := v.s.Failure.Remote
-	if r.Name == "" && !r.IP.IsValid() || v.s.Failure.Stage == bounce.StageLocal {
-		return
+	return v.mx != nil && v.mx.MX != nil && slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+		return strings.EqualFold(h.Host, strings.TrimSuffix(r.Name, ".")) || slices.Contains(h.Addrs, r.IP.Unmap())
+	})
+}
+
+// dialled says whether our server is known to have spoken to the host that
+// refused: it says so itself, or mail goes there today.
+func (v *view) dialled() bool {
+	return v.remote() == "" || v.amongMX() || v.s.reporterIsOurs()
+}
+
+// remote is the host that refused, by name or else by address.
+func (v *view) remote() string {
+	r := v.s.Failure.Remote
+	if r.Name == "" && r.IP.IsValid() {
+		return r.IP.String()
 	}
-	for _, h := range v.mx.MX.Hosts {
-		if strings.EqualFold(h.Host, r.Name) || slices.Contains(h.Addrs, r.IP) {
-			return
-		}
-	}
-	name := r.Name
-	if name == "" {
-		name = r.IP.String()
-	}
-	v.also = append(v.also, Seen{"remote.not-mx", map[string]string{"host": name, "domain": v.s.Domain}})
+	return r.Name
 }
 
 // listed are the zones on which a sweep found us, the neighbourhood's left

@@ -26,7 +26,7 @@ const (
 	StepSMTP     = "smtp"      // at the addresses of StepMX
 	StepRefuser  = "refuser"   // SMTP at the host that refused
 	StepControl  = "control"   // only after a connection failed
-	StepSending  = "sending"   // addresses of our reporting server
+	StepSending  = "sending"   // addresses of our reporting server, or of our relayhost
 	StepPTR      = "ptr"       // of the sending address
 	StepNamed    = "named"     // the list that the reply names
 	StepLists    = "lists"     // the default lists
@@ -40,6 +40,7 @@ type Step struct {
 	ID     string
 	Check  Check
 	Target string   // what to look at; empty where From gives it
+	Name   string   // CheckSMTP: the host's, where Target is its address
 	From   string   // the step whose addresses are the targets, one finding for each
 	Needs  []string // further steps that must have ended before this one starts
 	List   string   // CheckRBL: ask only this list ...
@@ -108,7 +109,7 @@ func (p *planner) refuser(s Subject) {
 	remote := s.Failure.Remote
 	switch {
 	case remote.IP.IsValid():
-		p.add(Step{ID: StepRefuser, Check: CheckSMTP, Target: remote.IP.String()})
+		p.add(Step{ID: StepRefuser, Check: CheckSMTP, Target: remote.IP.String(), Name: domainOf("@" + remote.Name)})
 	case domainOf("@"+remote.Name) != "" && s.Domain != "" && !s.TheirReport:
 		p.add(Step{ID: StepRemote, Check: CheckAddress, Target: domainOf("@" + remote.Name)})
 		p.add(Step{ID: StepRefuser, Check: CheckSMTP, From: StepRemote})
@@ -130,8 +131,8 @@ func (p *planner) sending(s Subject, step Step) Step {
 		step.Target = s.SendingIP.String()
 		return step
 	}
-	if s.SendingBy == ByReportingHost && !p.has(StepSending) {
-		p.add(Step{ID: StepSending, Check: CheckAddress, Target: s.ReportingHost})
+	if host := domainOf("@" + s.sendingHost(s.SendingBy)); host != "" && !p.has(StepSending) {
+		p.add(Step{ID: StepSending, Check: CheckAddress, Target: host})
 	}
 	step.From = StepSending // without that step: this machine's own address
 	return step
@@ -162,9 +163,12 @@ func (p *planner) senderDomain(s Subject) {
 }
 
 // helo: does the name that we greet with resolve? The reply names it, or the
-// configuration does.
+// configuration does; a relayhost greets by its own.
 func (p *planner) helo(c classify.Classification, s Subject) {
 	name := s.Ours.HELO
+	if s.Ours.Relayhost != "" {
+		name = ""
+	}
 	if c.Reason == classify.ReasonHELO {
 		if n := heloIn(s.Failure.Reply.Text); n != "" {
 			name = n

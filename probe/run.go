@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -54,14 +55,17 @@ type Runner struct {
 	Progress func(done, total int)                // called as steps end; may be nil
 
 	mu       sync.Mutex
-	controls map[netip.AddrPort]remembered
+	controls map[netip.AddrPort]*remembered
 }
 
 // controlMemory is how long the answer of a control host is believed; so many
 // failures in one run cost their operators one connection.
 const controlMemory = 10 * time.Minute
 
+// remembered is what a control host said, and when; whoever reads or changes
+// it holds the turn.
 type remembered struct {
+	turn    chan struct{}
 	session smtpcheck.Session
 	at      time.Time
 }
@@ -84,7 +88,7 @@ type Look struct {
 
 // once is a look that several plans ask for and one takes.
 type once struct {
-	sync.Once
+	done    chan struct{} // closed when the finding is there
 	finding Finding
 }
 
@@ -239,8 +243,12 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 	var wg sync.WaitGroup
 	for i, t := range targets {
 		wg.Go(func() {
-			o := r.once(s, t)
-			o.Do(func() { o.finding = r.timed(s, t, look) })
+			o, first := r.once(s, t)
+			if first {
+				o.finding = r.timed(s, t, look)
+				close(o.done)
+			}
+			<-o.done
 			out[i] = o.finding
 			out[i].Step = s.ID
 		})
@@ -249,15 +257,17 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 	return out
 }
 
-// once finds the look that a step asks for, new or not.
-func (l *Look) once(s Step, t target) *once {
+// once finds the look that a step asks for; whoever is first has to take it.
+func (l *Look) once(s Step, t target) (o *once, first bool) {
 	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender}, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.looked[key] == nil {
-		l.looked[key] = new(once)
+	if o = l.looked[key]; o != nil {
+		return o, false
 	}
-	return l.looked[key]
+	o = &once{done: make(chan struct{})}
+	l.looked[key] = o
+	return o, true
 }
 
 // timed takes one look, if the budget still allows it.
@@ -268,6 +278,11 @@ func (r *run) timed(s Step, t target, look func(target) Finding) Finding {
 	started := r.now()
 	f := look(t)
 	f.Step, f.Check, f.Started = s.ID, s.Check, started.UTC()
+	if unconnected(f) { // the route tells from where it was tried
+		if here, err := r.route(f.Session.Addr.Addr()); err == nil {
+			f.Args["local"] = here.String()
+		}
+	}
 	f.TookMS = r.now().Sub(started).Milliseconds()
 	if f.Target == "" {
 		f.Target = t.name
@@ -295,7 +310,8 @@ func (r *run) targets(s Step) (out []target, skipped []Finding) {
 		if err != nil { // a domain, for the lists of domains
 			return []target{{name: s.Target}}, nil
 		}
-		all = []target{{s.Target, addr}}
+		addr = addr.Unmap()
+		all = []target{{cmp.Or(s.Name, addr.String()), addr}}
 	case r.done[s.From] == nil: // our own address, and only this machine knows it
 		if addr, ok := r.outbound(); ok {
 			all = []target{{addr.String(), addr}}
@@ -328,6 +344,7 @@ func (r *run) targets(s Step) (out []target, skipped []Finding) {
 func addressesOf(findings []Finding) (out []target) {
 	add := func(a dnscheck.Addresses) {
 		for _, ip := range a.Addrs {
+			ip = ip.Unmap()
 			if !slices.ContainsFunc(out, func(t target) bool { return t.addr == ip }) {
 				out = append(out, target{a.Host, ip})
 			}
@@ -450,7 +467,8 @@ func (r *Runner) defaultLists(kind rbl.Kind) []rbl.List {
 // visit is one address's session; an address is visited once, whatever number
 // of steps and failures lead to it.
 type visit struct {
-	once    sync.Once
+	done    chan struct{} // closed when the session has ended
+	name    string        // by which the certificate was judged
 	session smtpcheck.Session
 	tries   int
 }
@@ -459,26 +477,39 @@ type visit struct {
 // lost packet is no evidence.
 func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
 	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
-	return findSession(v.session, t.name, v.tries)
+	return r.located(findSession(v.session, v.name, v.tries))
+}
+
+// located adds our end to a session that has none: of a connection that never
+// stood only the system's route tells it.
+func (r *run) located(f Finding) Finding {
+	if f.Args["local"] == "" && f.Outcome != Skipped {
+		if here, err := r.route(f.Session.Addr.Addr()); err == nil {
+			f.Args["local"] = here.String()
+		}
+	}
+	return f
 }
 
 func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
 	r.mu.Lock()
-	v := r.visits[addr]
-	if v == nil {
-		v = new(visit)
+	v, known := r.visits[addr]
+	if !known {
+		v = &visit{done: make(chan struct{}), name: name}
 		r.visits[addr] = v
 	}
 	r.mu.Unlock()
-	v.once.Do(func() {
-		for v.tries = 1; ; v.tries++ {
-			v.session = r.session(ctx, addr, name)
-			if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
-				return
-			}
+	if known {
+		<-v.done
+		return v
+	}
+	defer close(v.done)
+	for v.tries = 1; ; v.tries++ {
+		v.session = r.session(ctx, addr, name)
+		if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
+			return v
 		}
-	})
-	return v
+	}
 }
 
 func (r *run) session(ctx context.Context, addr netip.AddrPort, name string) smtpcheck.Session {
@@ -507,7 +538,10 @@ func failedToConnect(s smtpcheck.Session) bool {
 }
 
 // unconnected says whether a finding is a connection that did not come about.
-func unconnected(f Finding) bool { return f.Session != nil && failedToConnect(*f.Session) }
+// in both tries; one lost packet is no evidence.
+func unconnected(f Finding) bool {
+	return f.Session != nil && failedToConnect(*f.Session) && f.Args["tries"] != "1"
+}
 
 // control asks the control hosts for their greeting, and no more than that,
 // in each family in which a connection failed.
@@ -515,12 +549,12 @@ func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
 	var targets []netip.AddrPort
 	for _, c := range r.Controls[:min(len(r.Controls), r.policy.Controls)] {
 		host, port := r.splitControl(c)
+		addrs := r.resolve(ctx, host)
 		for _, v4 := range []bool{true, false} {
 			inFamily := func(a netip.Addr) bool { return a.Is4() == v4 }
 			if !slices.ContainsFunc(failed, func(f Finding) bool { return inFamily(f.Session.Addr.Addr()) }) {
 				continue
 			}
-			addrs := r.resolve(ctx, host)
 			if i := slices.IndexFunc(addrs, inFamily); i >= 0 && r.reaches(addrs[i]) {
 				targets = append(targets, netip.AddrPortFrom(addrs[i], port))
 			}
@@ -534,7 +568,7 @@ func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
 		named[i] = target{t.String(), t.Addr()}
 	}
 	return r.each(s, named, func(t target) Finding {
-		return findControl(r.askControl(ctx, netip.MustParseAddrPort(t.name)))
+		return r.located(findControl(r.askControl(ctx, netip.MustParseAddrPort(t.name))))
 	})
 }
 
@@ -546,21 +580,37 @@ func (r *run) resolve(ctx context.Context, host string) []netip.Addr {
 	return dnscheck.CheckAddresses(ctx, r.resolver, host).Addrs
 }
 
+// askControl remembers what a control host said, for all bounces of the run;
+// those that come while it is being asked wait for that answer. What was cut
+// short is not worth remembering.
 func (r *run) askControl(ctx context.Context, addr netip.AddrPort) smtpcheck.Session {
-	r.Runner.mu.Lock()
-	old, ok := r.controls[addr]
-	r.Runner.mu.Unlock()
-	if ok && r.now().Sub(old.at) < controlMemory {
-		return old.session
+	c := r.controlAt(addr)
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return smtpcheck.Session{Addr: addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed, Err: context.Cause(ctx).Error()}
+	}
+	if !c.at.IsZero() && r.now().Sub(c.at) < controlMemory {
+		return c.session
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
 	s := smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, GreetingOnly: true})
-	r.Runner.mu.Lock()
-	defer r.Runner.mu.Unlock()
-	if r.controls == nil {
-		r.controls = make(map[netip.AddrPort]remembered)
+	if s.Result != smtpcheck.Failed {
+		c.session, c.at = s, r.now()
 	}
-	r.controls[addr] = remembered{s, r.now()}
 	return s
+}
+
+func (r *Runner) controlAt(addr netip.AddrPort) *remembered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.controls[addr] == nil {
+		if r.controls == nil {
+			r.controls = make(map[netip.AddrPort]*remembered)
+		}
+		r.controls[addr] = &remembered{turn: make(chan struct{}, 1)}
+	}
+	return r.controls[addr]
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +31,10 @@ const (
 	ByConfiguration SendingBy = "configuration"  // the admin did
 	ByReportingHost SendingBy = "reporting-host" // the DNS, for our server's name
 	ByReceived      SendingBy = "received"       // the original's trace
+	ByRelayhost     SendingBy = "relayhost"      // our relayhost: the remote saw its address, not ours
 	ByMachine       SendingBy = "machine"        // the address that this machine sends from
 	ByNobody        SendingBy = ""
 )
-
-// sure says whether the address is known and not concluded.
-func (b SendingBy) sure() bool { return b == ByReply || b == ByConfiguration }
 
 // Subject is what a probe is about: the failure, and what is known of both
 // sides of it before anything is looked at.
@@ -84,8 +83,12 @@ func (s *Subject) sendingAddress() (netip.Addr, SendingBy) {
 	if s.Failure.SendingIP.IsValid() {
 		return s.Failure.SendingIP, ByReply
 	}
-	if len(s.Ours.Addresses) > 0 {
-		return s.Ours.Addresses[0], ByConfiguration
+	if s.Ours.Relayhost != "" {
+		relay, _ := netip.ParseAddr(s.sendingHost(ByRelayhost))
+		return relay, ByRelayhost
+	}
+	if own := s.configured(); len(own) > 0 {
+		return own[0], ByConfiguration
 	}
 	if s.reporterIsOurs() {
 		return netip.Addr{}, ByReportingHost
@@ -98,6 +101,62 @@ func (s *Subject) sendingAddress() (netip.Addr, SendingBy) {
 		}
 	}
 	return netip.Addr{}, ByMachine
+}
+
+// configured are the addresses that the admin named, without those that
+// cannot have spoken to the remote for being of the other family.
+func (s *Subject) configured() []netip.Addr {
+	there := s.Failure.Remote.IP.Unmap()
+	return slices.DeleteFunc(slices.Clone(s.Ours.Addresses), func(a netip.Addr) bool {
+		return there.IsValid() && a.Unmap().Is4() != there.Is4()
+	})
+}
+
+// sure says whether an address from that origin is the one that sent, and not
+// only concluded. Of several configured ones any may have been.
+func (s *Subject) sure(by SendingBy) bool {
+	return by == ByReply || by == ByConfiguration && len(s.configured()) == 1
+}
+
+// sendingHost is the host whose addresses are those that sent, where only the
+// DNS knows them.
+func (s *Subject) sendingHost(by SendingBy) string {
+	switch by {
+	case ByRelayhost:
+		host, _ := HostPort(s.Ours.Relayhost)
+		return host
+	case ByReportingHost:
+		return s.ReportingHost
+	}
+	return ""
+}
+
+// senderKnown says whether the sender's domain is the one that the remote
+// judged: the envelope's, or one that it names. A From header is a guess.
+func (s *Subject) senderKnown() bool {
+	return domainOf(s.Failure.Sender) == s.SenderDomain || domainOf(s.Original.EnvelopeSender) == s.SenderDomain ||
+		mentions(s.said(), s.SenderDomain)
+}
+
+// said is all that the servers said, in lower case.
+func (s *Subject) said() string { return strings.ToLower(s.Failure.Reply.Text + " " + s.Failure.Text) }
+
+// mentions says whether a lower-case text has a host name in it that is not
+// just a part of a longer one.
+func mentions(text, name string) bool {
+	inName := func(b byte) bool { return alnum(rune(b)) || b == '-' }
+	for name != "" {
+		before, after, found := strings.Cut(text, name)
+		if !found {
+			return false
+		}
+		text = after
+		after = strings.TrimPrefix(after, ".")
+		if (before == "" || !inName(before[len(before)-1]) && before[len(before)-1] != '.') && (after == "" || !inName(after[0])) {
+			return true
+		}
+	}
+	return false
 }
 
 // reporterIsOurs says whether our own server wrote the bounce: it is under
@@ -132,14 +191,15 @@ func (s *Subject) isTheirs(host string) bool {
 }
 
 // isBackscatter says whether the message that bounced never passed us. It can
-// only be said where our domains are known and the original came back with a
-// trace or a Message-ID: it is backscatter where nothing of these is ours.
+// only be said where our domains are known and the original came back with its
+// trace: it is backscatter where neither that nor the Message-ID is ours. The
+// Message-ID alone shows nothing, since mail programs make it from any name.
 func (s *Subject) isBackscatter() bool {
 	if len(s.Ours.Domains) == 0 || s.reporterIsOurs() || s.Failure.Stage == bounce.StageLocal {
 		return false
 	}
 	o := s.Original
-	if o.MessageID == "" && len(o.Received) == 0 {
+	if len(o.Received) == 0 {
 		return false
 	}
 	if id := domainOf(strings.Trim(o.MessageID, "<>")); s.isOurs(id) {
@@ -154,12 +214,7 @@ func (s *Subject) isBackscatter() bool {
 }
 
 func (s *Subject) isOurAddress(ip netip.Addr) bool {
-	for _, a := range s.Ours.Addresses {
-		if a == ip {
-			return true
-		}
-	}
-	return false
+	return ip.IsValid() && slices.Contains(s.Ours.Addresses, ip)
 }
 
 // stage is where the refusal happened. A classifier that recognised a refused
@@ -188,7 +243,8 @@ func domainOf(address string) string {
 	if a, err := idna.Lookup.ToASCII(d); err == nil {
 		d = a
 	}
-	if strings.HasPrefix(d, "[") || strings.ContainsAny(d, "*<> \t") {
+	foreign := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"*()<>[]\,:;@`, r) }
+	if len(d) > 253 || strings.ContainsFunc(d, foreign) {
 		return ""
 	}
 	return d

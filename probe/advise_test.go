@@ -1,0 +1,123 @@
+package probe
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+	"diagnose/rbl"
+)
+
+func TestWhoActsAndHow(t *testing.T) {
+	ours := func(s *Subject) { s.Ours.Domains = []string{"example.org"} }
+	code := func(n int) func(*Subject) { return func(s *Subject) { s.Failure.Reply.Code = n } }
+	gmial := func(s *Subject) { s.Domain = "gmial.com" }
+	local := stage(bounce.StageLocal)
+	limited := func(code string) *Verification {
+		return &Verification{Verdict: Inconclusive, Limits: []Seen{{code, nil}}}
+	}
+	with := func(v Verdict, c classify.Category, fs ...Finding) *Verification {
+		return &Verification{Verdict: v, Category: c, Findings: fs}
+	}
+	ranged := func(r *rbl.Result) { r.Scope = "range" }
+	policy := func(r *rbl.Result) { r.Scope, r.Policy = "range", true }
+	delist := func(r *rbl.Result) { r.DelistURL = "https://bl.example/remove" }
+	for _, x := range []struct {
+		name     string
+		category classify.Category
+		reason   string
+		subject  []func(*Subject)
+		v        *Verification
+		party    Party
+		advice   string // "party:code ..."
+	}{
+		{"cleared: send again", 9, "", nil, with(Cleared, 9), PartySender, "sender:send-again"},
+		{"1", 1, "", nil, nil, PartyRecipient, "sender:check-address"},
+		{"1 at a near miss", 1, "", []func(*Subject){gmial}, nil, PartySender, "sender:did-you-mean"},
+		{"1 contradicted by the DNS", 1, "", nil, with(Contradicted, 5, noDom), PartyRemote, "sender:check-domain remote-server:repair-domain"},
+		{"2", 2, "", nil, nil, PartyRecipient, "sender:contact-otherwise recipient:reactivate-mailbox"},
+		{"3", 3, "", nil, nil, PartyRecipient, "recipient:clear-mailbox sender:contact-otherwise"},
+		{"4", 4, "", nil, nil, PartySender, "sender:change-message recipient:allow-sender"},
+		{"5", 5, "", nil, nil, PartyRemote, "sender:check-domain remote-server:repair-domain"},
+		{"5 at a near miss", 5, "", []func(*Subject){gmial}, nil, PartySender, "sender:did-you-mean"},
+		{"5 with a null MX, as the reply says", 5, classify.ReasonNullMX, nil, nil, PartySender, "sender:check-domain remote-server:repair-domain"},
+		{"6", 6, "", nil, nil, PartySender, "sender:check-syntax"},
+		{"7", 7, "", nil, with(Confirmed, 7, look(StepSMTP, mx1)), PartySender, "sender:make-smaller"},
+		{"7 at our own server", 7, "", []func(*Subject){local}, nil, PartyOurServer, "sender:make-smaller"},
+		{"7 at their own server", 7, "", []func(*Subject){local, theirs}, nil, PartySender, "sender:make-smaller"},
+		{"8", 8, "", nil, nil, PartyOurServer, "our-server:ask-postmaster"},
+		{"8 not logged in", 8, classify.ReasonAuthRequired, nil, nil, PartySender, "sender:log-in"},
+		{"8 relaying denied by their MX", 8, classify.ReasonRelay, nil, nil, PartyRemote, "remote-server:accept-domain"},
+		{"8 relaying denied by our own server", 8, classify.ReasonRelay, []func(*Subject){local}, nil, PartySender, "sender:log-in"},
+		{"8 relaying denied by a host that is none of theirs", 8, classify.ReasonRelay, nil, &Verification{Verdict: Consistent, Category: 8, AlsoSeen: []Seen{{"remote.not-mx", nil}}}, PartyOurServer, "our-server:ask-postmaster"},
+		{"8 by a private reputation", 8, classify.ReasonPrivateList, nil, nil, PartyOurServer, "our-server:provider-form"},
+		{"8 between two of their servers", 8, "", []func(*Subject){theirs}, nil, PartyRemote, "our-server:ask-postmaster"},
+		{"11 between two of their servers", 11, "", []func(*Subject){theirs}, with(Confirmed, 11, named(rbl.Listed)), PartyRemote, "our-server:ask-postmaster"},
+		{"9", 9, "", nil, nil, PartyRemote, "sender:wait-or-call remote-server:start-server"},
+		{"9 with our port 25 closed", 9, "", nil, &Verification{Verdict: Confirmed, Category: 9, Limits: []Seen{{"port25-closed", nil}}}, PartyOurServer, "our-server:open-port-25"},
+		{"10", 10, "", nil, nil, PartySender, "sender:split-recipients"},
+		{"10 at our own server", 10, "", []func(*Subject){local}, nil, PartyOurServer, "sender:split-recipients"},
+		{"11", 11, "", nil, nil, PartyOurServer, "our-server:find-list"},
+		{"11 with a form to fill in", 11, "", nil, with(Confirmed, 11, named(rbl.Listed, delist)), PartyOurServer, "our-server:delist"},
+		{"11 of the neighbourhood", 11, "", nil, with(Confirmed, 11, named(rbl.Listed, ranged)), PartyThird, "third-party:ask-provider"},
+		{"11 of addresses that should not send", 11, "", nil, with(Confirmed, 11, named(rbl.Listed, policy)), PartyOurServer, "our-server:find-list"},
+		{"11 on a dead list", 11, "", nil, with(Consistent, 11, named(rbl.Dead)), PartyRemote, "remote-server:tell-dead-list"},
+		{"11 for a resolver's sake", 11, classify.ReasonResolver, nil, nil, PartyRemote, "remote-server:tell-resolver"},
+		{"11 of a provider's own", 11, classify.ReasonPrivateList, nil, nil, PartyOurServer, "our-server:provider-form"},
+		{"8 that is a listing forgets the words' reason", 8, classify.ReasonPrivateList, nil, with(Contradicted, 11, named(rbl.Listed, delist)), PartyOurServer, "our-server:delist"},
+		{"12 PTR", 12, classify.ReasonPTR, nil, nil, PartyOurServer, "our-server:set-ptr"},
+		{"12 HELO", 12, classify.ReasonHELO, nil, nil, PartyOurServer, "our-server:fix-helo"},
+		{"12 sender domain", 12, classify.ReasonSenderDomain, nil, nil, PartyOurServer, "our-server:fix-sender-domain"},
+		{"12 MX is an address", 12, classify.ReasonSenderMXIP, nil, nil, PartyOurServer, "our-server:fix-sender-mx"},
+		{"12 callout", 12, classify.ReasonCallout, nil, nil, PartyOurServer, "our-server:accept-callout"},
+		{"12", 12, "", nil, nil, PartyOurServer, "our-server:check-own-dns"},
+		{"13 that is a missing PTR", 13, classify.ReasonGreylist, nil, with(Contradicted, 12), PartyOurServer, "our-server:set-ptr"},
+		{"13 for now", 13, "", []func(*Subject){code(451)}, nil, PartyUnknown, "unknown:wait"},
+		{"13 for good", 13, "", []func(*Subject){code(550)}, nil, PartyOurServer, "our-server:slow-down"},
+		{"14 SPF", 14, classify.ReasonSPF, []func(*Subject){ours}, nil, PartyOurServer, "our-server:extend-spf"},
+		{"14", 14, "", nil, nil, PartyOurServer, "our-server:check-authentication"},
+		{"14 as a domain that is not ours", 14, classify.ReasonSPF, []func(*Subject){ours, func(s *Subject) { s.SenderDomain = "example.com" }}, nil, PartySender, "sender:own-domain"},
+		{"15", 15, "", nil, nil, PartyRemote, "remote-server:repair-tls"},
+		{"15 they demand TLS", 15, classify.ReasonMustSTARTTLS, nil, nil, PartyOurServer, "our-server:enable-tls"},
+		{"16", 16, "", nil, nil, PartyRemote, "unknown:wait remote-server:repair-server"},
+		{"unknown", 0, "", nil, nil, PartyUnknown, "unknown:read-reply"},
+		{"backscatter", 8, "", []func(*Subject){func(s *Subject) { s.Backscatter = true }}, nil, PartyThird, "sender:ignore-backscatter"},
+		{"inconclusive for the place", 1, "", nil, limited("vantage"), PartyUnknown, "unknown:look-from-sender unknown:read-reply"},
+		{"inconclusive for our address", 1, "", nil, limited("sending-address-guessed"), PartyUnknown, "unknown:name-sending-ip unknown:read-reply"},
+		{"inconclusive for a control", 1, "", nil, limited("no-control"), PartyUnknown, "unknown:name-control unknown:read-reply"},
+		{"inconclusive for the resolver", 1, "", nil, limited("ask-another-resolver"), PartyUnknown, "unknown:ask-another-resolver unknown:read-reply"},
+		{"inconclusive for now", 1, "", nil, limited("no-answer"), PartyUnknown, "unknown:look-later unknown:read-reply"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			party, advice := Advise(classify.Classification{Category: x.category, Reason: x.reason}, subject(x.subject...), x.v)
+			var got []string
+			for _, a := range advice {
+				got = append(got, string(a.Party)+":"+a.Code)
+			}
+			if party != x.party || strings.Join(got, " ") != x.advice {
+				t.Errorf("%s, %s", party, strings.Join(got, " "))
+			}
+		})
+	}
+}
+
+func TestAdviceHasTheFactsToFillIn(t *testing.T) {
+	s := subject(remote("", mx1), func(s *Subject) { s.SendingIP = netip.MustParseAddr("2001:db8::9"); s.Ours.HELO = "mail.example.org" })
+	v := Verification{Verdict: Confirmed, Category: 7, Findings: []Finding{look(StepSMTP, mx1), look(StepSMTP, mx2, size(9000))}, Limits: []Seen{{"size", map[string]string{"size": "30000"}}}}
+	_, advice := Advise(classify.Classification{Category: 7}, s, &v)
+	for key, want := range map[string]string{
+		"size": "30000", "limit": "9000", "host": mx1, "domain": "example.net", "sender": "example.org", "address": "a@example.net",
+		"mechanism": "ip6:2001:db8::9", "helo": "mail.example.org",
+	} {
+		if got := advice[0].Args[key]; got != want {
+			t.Errorf("%s = %q, want %q", key, got, want)
+		}
+	}
+	for key, value := range advice[0].Args {
+		if value == "" {
+			t.Errorf("%s is empty and there", key)
+		}
+	}
+}
