@@ -79,6 +79,7 @@ const (
 	Refused  Status = "refused"  // the server will not answer us
 	Timeout  Status = "timeout"  // nobody answered in time
 	Failed   Status = "failed"   // anything else: FORMERR, no network, a lame answer
+	Blind    Status = "blind"    // a server that denies even the root says that nothing is there
 )
 
 // Known says whether the status is knowledge: something is there, or is

@@ -285,18 +285,22 @@ func (a adviser) byCategory() []Advice {
 	case classify.Filtered:
 		return []Advice{to(PartySender, "change-message"), to(PartyRecipient, "allow-sender")}
 	case classify.DNSFailure:
-		if args["near"] != "" {
+		mx, looked := a.finding(StepMX)
+		switch {
+		case args["near"] != "":
 			return []Advice{to(PartySender, "did-you-mean")}
+		case looked && mx.Code == "mx.null" || !looked && a.reason() == classify.ReasonNullMX:
+			return []Advice{to(PartySender, "other-domain")}
 		}
 		return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-domain")}
 	case classify.BadCommand:
 		return []Advice{to(PartySender, "check-syntax")}
 	case classify.TooLarge:
-		for _, s := range a.limits("size") {
-			args["size"] = s.Args["size"]
+		if size := a.s.Original.Size; size > 0 {
+			args["size"] = itoa(size)
 		}
-		if limit := a.announcedSize(); limit != "" {
-			args["limit"] = limit
+		if limit := a.announcedSize(); limit > 0 {
+			args["limit"] = itoa(limit)
 		}
 		return []Advice{to(PartySender, "make-smaller")}
 	case classify.Rejected:
@@ -380,29 +384,20 @@ func (a adviser) listAdvice() string {
 	return "find-list"
 }
 
-func (a adviser) limits(code string) (out []Seen) {
-	if a.v != nil {
-		for _, l := range a.v.Limits {
-			if l.Code == code {
-				out = append(out, l)
-			}
+// announcedSize is the smallest announced limit that the message exceeds; 0
+// where none explains the refusal.
+func (a adviser) announcedSize() int64 {
+	var least int64
+	if a.v == nil {
+		return 0
+	}
+	for _, f := range a.v.Findings {
+		if f.Session == nil {
+			continue
+		}
+		if max := f.Session.Size; max > 0 && max < a.s.Original.Size && (least == 0 || max < least) {
+			least = max
 		}
 	}
-	return out
-}
-
-// announcedSize is the smallest limit that a session of the verdict announced.
-func (a adviser) announcedSize() string {
-	var min int64
-	if a.v != nil {
-		for _, f := range a.v.Findings {
-			if f.Session != nil && f.Session.Size > 0 && (min == 0 || f.Session.Size < min) {
-				min = f.Session.Size
-			}
-		}
-	}
-	if min == 0 {
-		return ""
-	}
-	return itoa(min)
+	return least
 }

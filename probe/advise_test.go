@@ -42,7 +42,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"4", 4, "", nil, nil, PartySender, "sender:change-message recipient:allow-sender"},
 		{"5", 5, "", nil, nil, PartyRemote, "sender:check-domain remote-server:repair-domain"},
 		{"5 at a near miss", 5, "", []func(*Subject){gmial}, nil, PartySender, "sender:did-you-mean"},
-		{"5 with a null MX, as the reply says", 5, classify.ReasonNullMX, nil, nil, PartySender, "sender:check-domain remote-server:repair-domain"},
+		{"5 with a null MX, as the reply says", 5, classify.ReasonNullMX, nil, nil, PartySender, "sender:other-domain"},
 		{"6", 6, "", nil, nil, PartySender, "sender:check-syntax"},
 		{"7", 7, "", nil, with(Confirmed, 7, look(StepSMTP, mx1)), PartySender, "sender:make-smaller"},
 		{"7 at our own server", 7, "", []func(*Subject){local}, nil, PartyOurServer, "sender:make-smaller"},
@@ -104,8 +104,8 @@ func TestWhoActsAndHow(t *testing.T) {
 }
 
 func TestAdviceHasTheFactsToFillIn(t *testing.T) {
-	s := subject(remote("", mx1), func(s *Subject) { s.SendingIP = netip.MustParseAddr("2001:db8::9"); s.Ours.HELO = "mail.example.org" })
-	v := Verification{Verdict: Confirmed, Category: 7, Findings: []Finding{look(StepSMTP, mx1), look(StepSMTP, mx2, size(9000))}, Limits: []Seen{{"size", map[string]string{"size": "30000"}}}}
+	s := subject(remote("", mx1), func(s *Subject) { s.SendingIP = netip.MustParseAddr("2001:db8::9"); s.Ours.HELO = "mail.example.org"; s.Original.Size = 30000 })
+	v := Verification{Verdict: Confirmed, Category: 7, Findings: []Finding{look(StepSMTP, mx1), look(StepSMTP, mx2, size(9000)), look(StepSMTP, mx2, size(40000))}}
 	_, advice := Advise(classify.Classification{Category: 7}, s, &v)
 	for key, want := range map[string]string{
 		"size": "30000", "limit": "9000", "host": mx1, "domain": "example.net", "sender": "example.org", "address": "a@example.net",

@@ -176,7 +176,7 @@ func (v *view) judgeSize() {
 		v.invisible("size-unknown")
 		return
 	}
-	v.limit("size", map[string]string{"size": itoa(size)})
+	v.also = append(v.also, Seen{"size", map[string]string{"size": itoa(size)}})
 	at, exact := v.refusing()
 	small := slices.DeleteFunc(withCode(at, "smtp.greets"), func(f Finding) bool { return f.Session.Size == 0 || size <= f.Session.Size })
 	switch {
@@ -345,8 +345,7 @@ func (v *view) judgeList() {
 	case v.c.List == "":
 		v.unnamedList()
 	case targetless(fs):
-		v.limit("no-sending-address", nil)
-		v.is(Inconclusive)
+		v.untargeted(fs)
 	case len(listed) > 0 && v.targetNamed():
 		v.is(Confirmed, listed...)
 	case len(listed) > 0:
@@ -370,6 +369,17 @@ func (v *view) judgeList() {
 // targetless says whether a step had nothing that it could look at.
 func targetless(fs []Finding) bool {
 	return len(withCode(fs, "skipped.private", "skipped.no-target")) == len(fs)
+}
+
+// untargeted ends the judgement of what is about an address that nobody knows,
+// or that the guard does not let be looked at.
+func (v *view) untargeted(fs []Finding) {
+	v.is(Inconclusive, fs...)
+	if private := withCode(fs, "skipped.private"); len(private) > 0 {
+		v.limit("not-public", map[string]string{"ip": private[0].Args["ip"]})
+		return
+	}
+	v.limit("no-sending-address", nil)
 }
 
 // limitTarget says that what the list was asked about is a guess.
@@ -402,8 +412,7 @@ func (v *view) unnamedList() {
 		}
 		v.is(Consistent, widely...)
 	case targetless(fs):
-		v.limit("no-sending-address", nil)
-		v.is(Inconclusive)
+		v.untargeted(fs)
 	default:
 		v.undecided(fs...)
 	}
@@ -468,11 +477,10 @@ func (v *view) byCode(step string, confirm, clear, consistent []string) {
 	bad, odd := withCode(fs, confirm...), withCode(fs, consistent...)
 	sure := v.tested(step)
 	switch {
+	case targetless(fs) && (step == StepPTR || step == StepSPF):
+		v.untargeted(fs)
 	case targetless(fs):
 		v.undecided(fs...)
-		if step == StepPTR || step == StepSPF {
-			v.limit("no-sending-address", nil)
-		}
 	case len(bad) > 0 && sure:
 		v.is(Confirmed, bad...)
 	case len(bad)+len(odd) > 0:

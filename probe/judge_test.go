@@ -264,7 +264,7 @@ var judgements = []judgement{
 	{name: "a good address", category: classify.BadCommand, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "needs-sending"},
 
 	// 7
-	{name: "larger than announced", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Confirmed, because: "smtp.greets", limits: "size"},
+	{name: "larger than announced", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Confirmed, because: "smtp.greets", also: "size"},
 	{name: "smaller than announced explains nothing", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 10000})}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "announced-size-does-not-explain"},
 	{name: "SIZE 0 is no limit", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1, size(0))}, want: Consistent},
 	{name: "the size is not known", category: classify.TooLarge, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "size-unknown"},
@@ -369,7 +369,8 @@ var judgements = []judgement{
 	{name: "a generic PTR", category: classify.SenderDNS, reason: classify.ReasonPTR, findings: []Finding{ptr(dnscheck.OK, ptrName(true, true))}, want: Consistent, because: "ptr.generic"},
 	{name: "a PTR that does not lead back", category: classify.SenderDNS, reason: classify.ReasonFCrDNS, findings: []Finding{ptr(dnscheck.OK, ptrName(false, false))}, want: Confirmed, because: "ptr.unconfirmed"},
 	{name: "a PTR lookup that failed", category: classify.SenderDNS, reason: classify.ReasonPTR, findings: []Finding{ptr(dnscheck.ServFail)}, want: Inconclusive, because: "ptr.servfail", limits: "ask-another-resolver"},
-	{name: "no address to look up", category: classify.SenderDNS, reason: classify.ReasonPTR, findings: []Finding{left(StepPTR, CheckPTR, "skipped.private")}, want: Inconclusive, limits: "no-sending-address"},
+	{name: "no address to look up", category: classify.SenderDNS, reason: classify.ReasonPTR, findings: []Finding{left(StepPTR, CheckPTR, "skipped.no-target")}, want: Inconclusive, limits: "no-sending-address"},
+	{name: "an address that may not be looked up", category: classify.SenderDNS, reason: classify.ReasonPTR, findings: []Finding{left(StepPTR, CheckPTR, "skipped.private")}, want: Inconclusive, limits: "not-public"},
 	{name: "HELO name does not exist", category: classify.SenderDNS, reason: classify.ReasonHELO, findings: []Finding{helo(dnscheck.Addresses{Host: "mail.example.org", V4: dnscheck.NXDomain, V6: dnscheck.NXDomain})}, want: Confirmed, because: "address.nxdomain"},
 	{name: "HELO name resolves now", category: classify.SenderDNS, reason: classify.ReasonHELO, findings: []Finding{helo(mxHost("mail.example.org", "198.51.100.9").Addresses)}, want: Cleared, because: "address.ok"},
 	{name: "HELO localhost leads nowhere", category: classify.SenderDNS, reason: classify.ReasonHELO, findings: []Finding{helo(mxHost("localhost", "127.0.0.1").Addresses)}, want: Confirmed},

@@ -346,7 +346,7 @@ func (a *app) resolver() (dnscheck.Resolver, error) {
 			return noResolver{}, nil
 		}
 	}
-	return &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}, nil
+	return dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}}, nil
 }
 
 // noResolver stands in where the system has no resolver: it knows nothing.

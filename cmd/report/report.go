@@ -14,12 +14,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
 	"diagnose/probe"
+	"diagnose/rbl"
 )
 
 // Text writes reports as text, each in one piece. Close ends the text.
@@ -130,6 +132,9 @@ func (t *Text) headline(r probe.Report) {
 		}
 		t.line(verdict + t.say("label.colon", nil) + what)
 		t.row("label.now", t.say("verdict-means."+string(v.Verdict), args))
+		if proof := t.proof(v); proof != "" {
+			t.row("label.proof", proof)
+		}
 	} else {
 		t.line(t.Colours.paint(heading, what))
 	}
@@ -141,6 +146,21 @@ func (t *Text) headline(r probe.Report) {
 		}
 		t.row("label.recipient", Safe(who))
 	}
+}
+
+// proof is the finding that the verdict rests on, in words: the one that a
+// colleague can be shown. That the control hosts answer is only half of one.
+func (t *Text) proof(v *probe.Verification) string {
+	proof := ""
+	for _, f := range v.Findings {
+		if f.Outcome != probe.Skipped && slices.Contains(v.Because, f.Code) && (proof == "" || f.Code != "control.ok") {
+			proof = t.say("finding."+f.Code, t.args(f.Args))
+			if f.Code != "control.ok" {
+				break
+			}
+		}
+	}
+	return proof
 }
 
 // party is who has to act. What is only to be waited out is nobody's.
@@ -189,7 +209,7 @@ func (t *Text) row(label, value string) {
 
 func (t *Text) labelWidth() int {
 	w := 0
-	for _, l := range []string{"label.party", "label.now", "label.recipient", "label.said", "label.why", "label.reference"} {
+	for _, l := range []string{"label.party", "label.now", "label.proof", "label.recipient", "label.said", "label.reported", "label.why", "label.reference"} {
 		w = max(w, t.Words.Width(t.say(l, nil)))
 	}
 	return w
@@ -198,12 +218,11 @@ func (t *Text) labelWidth() int {
 // said quotes the remote, and says which rule took it for what.
 func (t *Text) said(r probe.Report) {
 	f, c := r.Failure, r.Classification
-	words := f.Reply.Text
-	if words == "" {
-		words = f.Text
-	}
-	if words != "" {
-		t.row("label.said", `"`+Safe(words)+`"`)
+	switch {
+	case f.Reply.Text != "":
+		t.row("label.said", `"`+Safe(f.Reply.Text)+`"`)
+	case f.Text != "": // no remote spoke
+		t.row("label.reported", `"`+Safe(f.Text)+`"`)
 	}
 	if len(c.Evidence) > 0 {
 		e := c.Evidence[0]
@@ -271,6 +290,7 @@ func (t *Text) findings(v *probe.Verification) {
 const maxColumn = 40
 
 func (t *Text) table(findings []probe.Finding) {
+	findings = once(findings)
 	rows := make([][3]string, len(findings))
 	var width [3]int
 	for i, f := range findings {
@@ -288,11 +308,21 @@ func (t *Text) table(findings []probe.Finding) {
 		}
 		t.line(line)
 		for _, l := range f.Lists {
-			if l.Status == "listed" || l.Status == "allow-listed" {
+			if f.Step == probe.StepLists && (l.Status == rbl.Listed || l.Status == rbl.AllowListed) {
 				t.line(strings.Repeat(" ", width[0]+4) + t.listWords(l))
 			}
 		}
 	}
+}
+
+// once leaves out the look at the host that refused where it is one of the
+// mail servers that stand there already.
+func once(findings []probe.Finding) []probe.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f probe.Finding) bool {
+		return f.Step == probe.StepRefuser && slices.ContainsFunc(findings, func(g probe.Finding) bool {
+			return g.Step == probe.StepSMTP && g.Target == f.Target
+		})
+	})
 }
 
 func (t *Text) seen(label, prefix string, list []probe.Seen) {
