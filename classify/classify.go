@@ -49,6 +49,8 @@
 // in the same form.
 package classify
 
+import "strconv"
+
 // Category is one of the sixteen kinds of failure; 0 is unknown, and an
 // honest answer. The numbers 1 to 12 are those of the guide for Winmail
 // admins, 13 to 16 are what modern mail added.
@@ -95,7 +97,7 @@ func (c Category) Slug() string {
 // none.
 func Parse(s string) (Category, bool) {
 	for i, slug := range slugs {
-		if s == slug {
+		if s == slug || s == strconv.Itoa(i) {
 			return Category(i), true
 		}
 	}

@@ -50,10 +50,15 @@ func (c *Classifier) judge(t *trial, f *bounce.Failure, text string, fromReply b
 	c.raw.scan(s.plain.text, &t.raw)
 	t.wake(c)
 	v := view{sheet: s, failure: f, fromReply: fromReply}
-	found := len(t.matches)
+	found, settled := len(t.matches), false
 	for _, i := range t.awake {
-		if m, ok := v.try(c, t, &c.rules[i]); ok {
+		r := &c.rules[i]
+		if settled && r.rank <= hintRank {
+			break // what is vague neither wins beside clear words nor is their rival
+		}
+		if m, ok := v.try(c, t, r); ok {
 			m.order = int(i)
+			settled = settled || m.rank > firmStatusRank
 			t.matches = append(t.matches, m)
 		}
 	}
@@ -159,6 +164,10 @@ func domain(address string) string {
 	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
 }
 
+// maxQuote bounds what a pattern spans: words that stand further apart say
+// different things. (A bound in the pattern itself makes it ten times slower.)
+const maxQuote = 120
+
 // find says where the rule's words stand: the match of its pattern, else its
 // longest literal.
 func (r *rule) find(x *index, h *hits, text []byte) (i, j int, ok bool) {
@@ -180,7 +189,7 @@ func (r *rule) find(x *index, h *hits, text []byte) (i, j int, ok bool) {
 		return 0, 0, false
 	}
 	at := p.FindIndex(text)
-	if at == nil || at[0] == at[1] {
+	if at == nil || at[0] == at[1] || at[1]-at[0] > maxQuote {
 		return 0, 0, false
 	}
 	return at[0], at[1], true
@@ -206,39 +215,26 @@ func isReplyCode(b []byte) bool {
 
 // judgeStatus lets the enhanced status speak.
 func (c *Classifier) judgeStatus(t *trial, status string) {
-	s, ok := c.Status(status)
-	if !ok || s.Category == "" {
+	s := c.status(status)
+	if s == nil || s.category == Unknown {
 		return
 	}
 	rank := looseStatusRank
 	if s.Firm {
 		rank = firmStatusRank
 	}
-	t.matches = append(t.matches, match{category: category(s.Category), rivals: categories(s.Rivals), rank: rank,
+	t.matches = append(t.matches, match{category: s.category, rivals: s.rivals, rank: rank,
 		remote: true, confidence: Weak, id: "status." + s.Code, quote: status, from: FromStatus})
 }
 
 // judgeCode lets the reply code speak. A code that tells nothing still names
 // what it could be.
 func (c *Classifier) judgeCode(t *trial, f *bounce.Failure) {
-	m, ok := c.code(f.Reply.Code, f.Stage)
-	if !ok {
+	m := c.code(f.Reply.Code, f.Stage)
+	if m == nil {
 		return
 	}
 	quote := strconv.Itoa(m.Code)
-	t.matches = append(t.matches, match{category: category(m.Category), rivals: categories(m.Rivals), rank: codeRank,
+	t.matches = append(t.matches, match{category: m.category, rivals: m.rivals, rank: codeRank,
 		remote: true, confidence: Weak, id: "code." + quote, quote: quote, from: FromCode})
-}
-
-func category(slug string) Category {
-	c, _ := Parse(slug)
-	return c
-}
-
-func categories(slugs []string) []Category {
-	cs := make([]Category, len(slugs))
-	for i, s := range slugs {
-		cs[i] = category(s)
-	}
-	return cs
 }

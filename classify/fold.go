@@ -79,7 +79,8 @@ func (s *sheet) write(text string) {
 
 // fold lowers the case, makes one blank of many, and turns the typographic
 // forms that mail programs and word processors put in (full-width letters,
-// curly quotes, dashes, ellipses, no-break spaces) into ASCII.
+// curly quotes, dashes, ellipses, no-break spaces) into ASCII, and takes the
+// accents off Latin letters.
 func (f *folded) fold(text string) {
 	f.reset()
 	for i := 0; i < len(text); {
@@ -112,6 +113,12 @@ func (f *folded) addRune(r rune, s span) {
 	}
 }
 
+// unaccented has the plain letter for each of U+00C0 to U+017F: servers write
+// "boîte" and "boite", "não" and "nao" alike.
+const unaccented = "aaaaaaaceeeeiiiidnoooooxouuuuytsaaaaaaaceeeeiiiidnooooo/ouuuuyty" +
+	"aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll" +
+	"lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs"
+
 // foldRune gives the plain form of a rune; negative for one that is dropped.
 func foldRune(r rune) rune {
 	switch {
@@ -123,6 +130,8 @@ func foldRune(r rune) rune {
 		return ' '
 	case r < utf8.RuneSelf:
 		return r
+	case 0xc0 <= r && r < 0x180:
+		return rune(unaccented[r-0xc0])
 	case 0xff01 <= r && r <= 0xff5e: // full-width ASCII
 		return foldRune(r - 0xfee0)
 	}
@@ -133,8 +142,6 @@ func foldRune(r rune) rune {
 		return '"'
 	case '‐', '‑', '‒', '–', '—', '―', '−':
 		return '-'
-	case '×':
-		return 'x'
 	case '。':
 		return '.'
 	case 0xad, 0x200b, 0x200c, 0x200d, 0x2060, 0xfeff:
@@ -157,11 +164,12 @@ func foldString(s string) string {
 }
 
 func isFolded(s string) bool {
-	for i := range len(s) {
-		b := s[i]
-		if b < ' ' || b >= utf8.RuneSelf || 'A' <= b && b <= 'Z' || b == '_' || b == '`' || b == ' ' && i > 0 && s[i-1] == ' ' {
+	last := rune(0)
+	for _, r := range s {
+		if r == '_' || r == '…' || r == ' ' && last == ' ' || foldRune(r) != r {
 			return false
 		}
+		last = r
 	}
 	return true
 }

@@ -100,3 +100,11 @@ func (x *index) longest(ids []int32, h *hits) (i, j int, ok bool) {
 	}
 	return i, j, ok
 }
+
+func (x *index) addAll(texts []string) []int32 {
+	ids := make([]int32, len(texts))
+	for i, t := range texts {
+		ids[i] = x.add(foldString(t))
+	}
+	return ids
+}

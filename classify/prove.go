@@ -17,27 +17,32 @@ const (
 	provenRecipient = "user@example.net"
 )
 
-// prove checks every rule through the whole engine: it wins its examples, and
-// does not match its counters.
-func (c *Classifier) prove() error {
-	seen := make(map[string]bool, len(c.rules))
-	for i := range c.rules {
-		r := &c.rules[i]
+// Prove checks every rule through the whole engine: it wins its examples, and
+// does not match its counters. It gives a fault for each rule that fails, with
+// the rule's file and line. Ask it of what [Default] or [Load] gave: beside an
+// admin's own rules, the built-in ones may rightly lose.
+func (c *Classifier) Prove() []error {
+	whole := build(c.own, c.whole())
+	var faults []error
+	seen := make(map[string]bool, len(whole.rules))
+	for i := range whole.rules {
+		r := &whole.rules[i]
+		err := whole.proveRule(r)
 		if seen[r.ID] {
-			return fmt.Errorf("%s: its id stands twice", r.place())
+			err = errors.New("its id stands twice")
 		}
 		seen[r.ID] = true
-		if err := c.proveRule(r); err != nil {
-			return fmt.Errorf("%s: %w", r.place(), err)
+		if err != nil {
+			faults = append(faults, r.fault(err))
 		}
 	}
-	return nil
+	return faults
 }
 
-// place names the file of a rule and the rule.
-func (r *Rule) place() string {
-	file, id, _ := strings.Cut(r.ID, ".")
-	return fmt.Sprintf("%s.toml: rule %q", file, id)
+// fault names the place of a rule.
+func (r *Rule) fault(err error) error {
+	_, id, _ := strings.Cut(r.ID, ".")
+	return fmt.Errorf("%s:%d: rule %q: %w", r.File, r.Line, id, err)
 }
 
 func (c *Classifier) proveRule(r *rule) error {

@@ -67,26 +67,42 @@ type Rule struct {
 	Source    string   `toml:"source"`    // whose words they are
 	Example   []string `toml:"example"`   // replies that this rule must win
 	Counter   []string `toml:"counter"`   // replies that it must not match
+
+	File string `toml:"-"` // where the rule stands
+	Line int    `toml:"-"` // of its [[rule]], from 1; 0 where that is not known
 }
 
-// ruleFile is a file of rules, with what its rules have in common.
-type ruleFile struct {
-	Category  string `toml:"category"`
-	Provider  string `toml:"provider"`
-	Reference string `toml:"reference"`
-	Rules     []Rule `toml:"rule"`
+// file is a file of rules, with what its rules have in common, or of the tables
+// that stand beside them.
+type file struct {
+	Category  string        `toml:"category"`
+	Provider  string        `toml:"provider"`
+	Reference string        `toml:"reference"`
+	Rules     []Rule        `toml:"rule"`
+	Lists     []list        `toml:"list"`
+	Statuses  []Status      `toml:"status"`
+	Codes     []codeMeaning `toml:"code"`
+}
+
+// library is what a folder of files holds.
+type library struct {
+	rules    []Rule
+	lists    []list
+	statuses []Status
+	codes    []codeMeaning
 }
 
 // Classifier names the reason for a failure. It is read-only after it is made,
 // and safe for concurrent use.
 type Classifier struct {
-	rules    []rule
-	masked   index // over texts with names masked
-	raw      index // over texts with names
-	lists    []list
-	statuses map[string]Status
-	codes    []codeMeaning
-	zone     *lazyPattern // finds the name of a list that is in no table
+	own, ours library // an admin's, and the built-in one without its proofs
+	rules     []rule  // of both, the strongest first
+	masked    index   // over texts with names masked
+	raw       index   // over texts with names
+	lists     []list
+	statuses  map[string]*Status
+	codes     []codeMeaning
+	zone      lazyPattern // finds the name of a list that is in no table
 
 	sheets  sheets
 	scratch sync.Pool
@@ -94,12 +110,12 @@ type Classifier struct {
 
 // rule is a Rule made ready.
 type rule struct {
-	Rule
+	*Rule
 	category       Category
 	rivals         []Category
 	rank           int
 	any, all, none []int32 // literals
-	pattern        *lazyPattern
+	pattern        lazyPattern
 }
 
 // lazyPattern compiles when it is first needed: a run over one bounce needs a
@@ -117,15 +133,16 @@ func (l *lazyPattern) get() *regexp.Regexp {
 	return l.compiled
 }
 
-// Default gives the built-in rules. Their proofs are run by the tests, not here.
+// Default gives the built-in rules. Their proofs are left out, since the tests
+// run them: reading the files is most of what a start costs.
 func Default() *Classifier {
-	c, err := read(builtIn, "rules")
+	ours, err := read(builtIn, "rules", proved)
 	if err != nil {
-		// Cannot happen with the files that the tests have proved. A classifier
+		// Cannot happen with the files that the tests have read. A classifier
 		// that knows nothing answers everything with an honest unknown.
-		c = build(nil, nil, nil, nil)
+		ours = library{}
 	}
-	return c
+	return build(library{}, ours)
 }
 
 // Load reads an admin's own rules: every *.toml file at the root of fsys. It is
@@ -133,100 +150,132 @@ func Default() *Classifier {
 // that does not compile, a rule without example or counter, and a proof that
 // fails are errors that name the file and the rule.
 func Load(fsys fs.FS) (*Classifier, error) {
-	c, err := read(fsys, ".")
+	own, err := read(fsys, ".", unproved)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prove(); err != nil {
-		return nil, err
+	c := build(own, library{})
+	if faults := c.Prove(); len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return c, nil
 }
 
 // With gives a classifier that asks own's rules before those of c.
 func (c *Classifier) With(own *Classifier) *Classifier {
-	first := make([]Rule, len(own.rules))
-	for i := range own.rules {
-		first[i] = own.rules[i].Rule
-	}
-	merged := build(first, c.Rules(), slices.Concat(own.lists, c.lists), c.statuses)
-	merged.codes = c.codes
-	return merged
+	return build(own.own.and(c.own), c.ours)
 }
 
-// Rules gives all rules, an admin's own first, with what they take from their
-// file filled in.
-func (c *Classifier) Rules() []Rule {
-	rules := make([]Rule, len(c.rules))
-	for i := range c.rules {
-		rules[i] = c.rules[i].Rule
+// Rules gives all rules with their proofs, an admin's own first, and with what
+// they take from their file filled in.
+func (c *Classifier) Rules() []Rule { return c.own.and(c.whole()).rules }
+
+// whole is the built-in library with its proofs.
+func (c *Classifier) whole() library {
+	if len(c.ours.rules) == 0 {
+		return library{}
 	}
-	return rules
+	ours, err := read(builtIn, "rules", unproved)
+	if err != nil {
+		return c.ours
+	}
+	return ours
 }
 
-// The data files that hold no rules.
+func (l library) and(o library) library {
+	return library{
+		rules:    slices.Concat(l.rules, o.rules),
+		lists:    slices.Concat(l.lists, o.lists),
+		statuses: slices.Concat(l.statuses, o.statuses),
+		codes:    slices.Concat(l.codes, o.codes),
+	}
+}
+
+// trust says how files are read.
+type trust bool
+
 const (
-	listsFile    = "lists.toml"
-	statusesFile = "statuses.toml"
+	unproved trust = false // whole, and every word of them is checked
+	proved   trust = true  // only what classifying needs
 )
 
-func read(fsys fs.FS, dir string) (*Classifier, error) {
+func read(fsys fs.FS, dir string, t trust) (library, error) {
 	names, err := fs.Glob(fsys, path.Join(dir, "*.toml"))
 	if err != nil {
-		return nil, err
+		return library{}, err
 	}
 	if len(names) == 0 {
-		return nil, errors.New("no *.toml file")
+		return library{}, errors.New("no *.toml file")
 	}
-	var rules []Rule
-	var lists listFile
-	var statuses statusFile
+	var l library
 	for _, name := range names {
-		switch path.Base(name) {
-		case listsFile:
-			err = decode(fsys, name, &lists)
-		case statusesFile:
-			err = decode(fsys, name, &statuses)
-		default:
-			rules, err = readRules(fsys, name, rules)
+		text, err := fs.ReadFile(fsys, name)
+		if err == nil {
+			err = l.add(path.Base(name), text, t)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return library{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	known, err := statuses.index()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", statusesFile, err)
-	}
-	c := build(nil, rules, lists.Lists, known)
-	c.codes = statuses.Codes
-	return c, nil
+	return l, nil
 }
 
-func decode(fsys fs.FS, name string, into any) error {
-	text, err := fs.ReadFile(fsys, name)
+// add appends what a file holds.
+func (l *library) add(name string, text []byte, t trust) error {
+	f, err := decode(text, t)
 	if err != nil {
 		return err
 	}
-	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(into)
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) {
-		return errors.New(unknown.String())
+	f.complete(name)
+	if t == unproved {
+		f.number(text)
+		if err := f.check(); err != nil {
+			return err
+		}
 	}
-	return err
+	l.rules = append(l.rules, f.Rules...)
+	l.lists = append(l.lists, f.Lists...)
+	l.statuses = append(l.statuses, f.Statuses...)
+	l.codes = append(l.codes, f.Codes...)
+	return nil
 }
 
-// readRules appends the rules of a file, their defaults filled in.
-func readRules(fsys fs.FS, name string, rules []Rule) ([]Rule, error) {
-	var file ruleFile
-	if err := decode(fsys, name, &file); err != nil {
-		return nil, err
+func decode(text []byte, t trust) (file, error) {
+	var f file
+	if t == proved {
+		return f, toml.Unmarshal(bare(text), &f)
 	}
-	prefix := strings.TrimSuffix(path.Base(name), ".toml") + "."
-	for _, r := range file.Rules {
-		r.Category = or(r.Category, file.Category)
-		r.Provider = or(r.Provider, file.Provider)
-		r.Reference = or(r.Reference, file.Reference)
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f)
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		return f, errors.New(unknown.String())
+	}
+	return f, err
+}
+
+// bare leaves out the lines that classifying does not need. In the built-in
+// files each stands on one line.
+func bare(text []byte) []byte {
+	kept := make([]byte, 0, len(text))
+	for line := range bytes.Lines(text) {
+		switch key, _, _ := bytes.Cut(line, []byte(" = ")); string(key) {
+		case "example", "counter", "source", "name":
+		default:
+			kept = append(kept, line...)
+		}
+	}
+	return kept
+}
+
+// complete gives the rules what they take from their file, and the defaults.
+func (f *file) complete(name string) {
+	for i := range f.Rules {
+		r := &f.Rules[i]
+		r.File = name
+		r.ID = strings.TrimSuffix(name, ".toml") + "." + r.ID
+		r.Category = or(r.Category, f.Category)
+		r.Provider = or(r.Provider, f.Provider)
+		r.Reference = or(r.Reference, f.Reference)
 		r.Class = or(r.Class, Words)
 		if r.Confidence == "" {
 			r.Confidence = Likely
@@ -234,13 +283,26 @@ func readRules(fsys fs.FS, name string, rules []Rule) ([]Rule, error) {
 				r.Confidence = Weak
 			}
 		}
-		if err := r.check(); err != nil {
-			return nil, fmt.Errorf("rule %q: %w", r.ID, err)
-		}
-		r.ID = prefix + r.ID
-		rules = append(rules, r)
 	}
-	return rules, nil
+}
+
+// number finds the lines of the rules. Where the file is written in an unusual
+// way they stay unknown.
+func (f *file) number(text []byte) {
+	var lines []int
+	n := 0
+	for line := range bytes.Lines(text) {
+		n++
+		if bytes.HasPrefix(line, []byte("[[rule]]")) {
+			lines = append(lines, n)
+		}
+	}
+	if len(lines) != len(f.Rules) {
+		return
+	}
+	for i := range f.Rules {
+		f.Rules[i].Line = lines[i]
+	}
 }
 
 func or[T comparable](value, otherwise T) T {
@@ -251,15 +313,35 @@ func or[T comparable](value, otherwise T) T {
 	return value
 }
 
-// check finds what would make the rule useless or unsafe.
+// check finds what would make a file useless or unsafe.
+func (f *file) check() error {
+	for i := range f.Rules {
+		if err := f.Rules[i].check(); err != nil {
+			return f.Rules[i].fault(err)
+		}
+	}
+	for _, s := range f.Statuses {
+		if err := slugsExist(append(s.Rivals, s.Category)); err != nil {
+			return fmt.Errorf("status %s: %w", s.Code, err)
+		}
+	}
+	for _, c := range f.Codes {
+		if err := slugsExist(append(c.Rivals, c.Category)); err != nil {
+			return fmt.Errorf("code %d: %w", c.Code, err)
+		}
+	}
+	return nil
+}
+
 func (r *Rule) check() error {
-	if r.ID == "" {
+	if strings.HasSuffix(r.ID, ".") {
 		return errors.New("no id")
 	}
-	for _, slug := range append([]string{r.Category}, r.Rivals...) {
-		if c, ok := Parse(slug); !ok || c == Unknown || c.Slug() != slug {
-			return fmt.Errorf("no such category: %q", slug)
-		}
+	if r.Category == "" {
+		return errors.New("no category")
+	}
+	if err := slugsExist(append(r.Rivals, r.Category)); err != nil {
+		return err
 	}
 	if _, ok := r.Class.rank(); !ok {
 		return fmt.Errorf("no such class: %q", r.Class)
@@ -284,32 +366,44 @@ func (r *Rule) check() error {
 	return nil
 }
 
-// build makes a classifier ready; own rules come before the others.
-func build(own, others []Rule, lists []list, statuses map[string]Status) *Classifier {
-	c := &Classifier{rules: make([]rule, 0, len(own)+len(others)), lists: lists, statuses: statuses, zone: &lazyPattern{text: namedZone}}
-	c.masked.ids, c.raw.ids = map[string]int32{}, map[string]int32{}
-	for _, r := range own {
-		c.add(r, ownRank)
+// build makes a classifier ready. Its rules stand in the order of precedence,
+// so that the weak ones need not be asked where a strong one has spoken.
+func build(own, ours library) *Classifier {
+	c := &Classifier{own: own, ours: ours, rules: make([]rule, len(own.rules)+len(ours.rules)), zone: lazyPattern{text: namedZone}}
+	c.masked.ids, c.raw.ids = make(map[string]int32, 8*len(c.rules)), make(map[string]int32, 2*len(c.rules))
+	n := 0
+	for _, part := range []struct {
+		rules []Rule
+		lead  int
+	}{{own.rules, ownRank}, {ours.rules, 0}} {
+		for _, class := range classes {
+			for i := range part.rules {
+				if r := &part.rules[i]; r.Class == class {
+					c.prepare(int32(n), r, part.lead)
+					n++
+				}
+			}
+		}
 	}
-	for _, r := range others {
-		c.add(r, 0)
-	}
+	c.lists = slices.Concat(own.lists, ours.lists)
 	for i := range c.lists {
 		c.lists[i].literals = c.raw.addAll(c.lists[i].Names)
 	}
+	c.learn(own, ours)
 	return c
 }
 
-func (c *Classifier) add(r Rule, lead int) {
-	made := rule{Rule: r, pattern: &lazyPattern{text: r.Pattern}}
+// prepare makes the rule that stands at a place ready.
+func (c *Classifier) prepare(at int32, r *Rule, lead int) {
+	made := &c.rules[at]
+	made.Rule, made.pattern.text = r, r.Pattern
 	made.rank, _ = r.Class.rank()
 	made.rank += lead
-	made.category, _ = Parse(r.Category)
-	for _, slug := range r.Rivals {
-		rival, _ := Parse(slug)
-		made.rivals = append(made.rivals, rival)
+	made.category, made.rivals = category(r.Category), categories(r.Rivals)
+	x := &c.masked
+	if r.Raw {
+		x = &c.raw
 	}
-	x := c.index(r.Raw)
 	made.any, made.all, made.none = x.addAll(r.Any), x.addAll(r.All), x.addAll(r.Not)
 	// One kind of literal is enough to wake the rule.
 	wake := made.any
@@ -317,22 +411,6 @@ func (c *Classifier) add(r Rule, lead int) {
 		wake = made.all[:1]
 	}
 	for _, l := range wake {
-		x.literals[l].rules = append(x.literals[l].rules, int32(len(c.rules)))
+		x.literals[l].rules = append(x.literals[l].rules, at)
 	}
-	c.rules = append(c.rules, made)
-}
-
-func (c *Classifier) index(raw bool) *index {
-	if raw {
-		return &c.raw
-	}
-	return &c.masked
-}
-
-func (x *index) addAll(texts []string) []int32 {
-	ids := make([]int32, len(texts))
-	for i, t := range texts {
-		ids[i] = x.add(foldString(t))
-	}
-	return ids
 }

@@ -17,6 +17,9 @@ type Status struct {
 	Category string   `toml:"category"` // a slug; empty where the code alone tells nothing
 	Firm     bool     `toml:"firm"`     // most servers mean it
 	Rivals   []string `toml:"rivals"`   // what else servers use it for
+
+	category Category
+	rivals   []Category
 }
 
 // codeMeaning is what a reply code means where nothing else is known.
@@ -25,55 +28,85 @@ type codeMeaning struct {
 	Stages   []bounce.Stage `toml:"stages"` // empty: at any
 	Category string         `toml:"category"`
 	Rivals   []string       `toml:"rivals"`
+
+	category Category
+	rivals   []Category
 }
 
-type statusFile struct {
-	Statuses []Status      `toml:"status"`
-	Codes    []codeMeaning `toml:"code"`
-}
-
-func (f *statusFile) index() (map[string]Status, error) {
-	known := make(map[string]Status, len(f.Statuses))
-	for _, s := range f.Statuses {
-		if err := slugsExist(append(s.Rivals, s.Category)); err != nil {
-			return nil, fmt.Errorf("status %s: %w", s.Code, err)
-		}
-		known[s.Code] = s
-	}
-	for _, c := range f.Codes {
-		if err := slugsExist(append(c.Rivals, c.Category)); err != nil {
-			return nil, fmt.Errorf("code %d: %w", c.Code, err)
+// learn takes over what the libraries say of codes, the first before the second.
+func (c *Classifier) learn(own, ours library) {
+	both := slices.Concat(own.statuses, ours.statuses)
+	c.statuses = make(map[string]*Status, len(both))
+	for i := range both {
+		s := &both[i]
+		s.category, s.rivals = category(s.Category), categories(s.Rivals)
+		if c.statuses[s.Code] == nil {
+			c.statuses[s.Code] = s
 		}
 	}
-	return known, nil
+	c.codes = slices.Concat(own.codes, ours.codes)
+	for i := range c.codes {
+		m := &c.codes[i]
+		m.category, m.rivals = category(m.Category), categories(m.Rivals)
+	}
 }
 
 func slugsExist(slugs []string) error {
 	for _, s := range slugs {
-		if c, ok := Parse(s); s != "" && (!ok || c.Slug() != s) {
+		if c, ok := Parse(s); s != "" && (!ok || c == Unknown) {
 			return fmt.Errorf("no such category: %q", s)
 		}
 	}
 	return nil
 }
 
+func category(slug string) Category {
+	c, _ := Parse(slug)
+	return c
+}
+
+func categories(slugs []string) []Category {
+	if len(slugs) == 0 {
+		return nil
+	}
+	cs := make([]Category, len(slugs))
+	for i, s := range slugs {
+		cs[i] = category(s)
+	}
+	return cs
+}
+
 // Status explains an enhanced status code, "5.7.1" or "x.7.1". False where it
 // is not one, or is not registered.
 func (c *Classifier) Status(code string) (Status, bool) {
-	class, rest, ok := strings.Cut(code, ".")
-	if !ok || class != "2" && class != "4" && class != "5" && !strings.EqualFold(class, "x") {
+	known := c.status(code)
+	if known == nil {
 		return Status{}, false
 	}
-	s, ok := c.statuses["x."+rest]
-	return s, ok
-}
-
-// code gives the meaning of a reply code at a stage.
-func (c *Classifier) code(code int, stage bounce.Stage) (codeMeaning, bool) {
-	for _, m := range c.codes {
-		if m.Code == code && (len(m.Stages) == 0 || slices.Contains(m.Stages, stage)) {
-			return m, true
+	// The name and the source stand only in the whole library.
+	for _, s := range c.whole().statuses {
+		if s.Code == known.Code && known.Name == "" {
+			return s, true
 		}
 	}
-	return codeMeaning{}, false
+	return *known, true
+}
+
+// status finds what a code means; nil where it is not one, or not registered.
+func (c *Classifier) status(code string) *Status {
+	class, rest, ok := strings.Cut(code, ".")
+	if !ok || class != "2" && class != "4" && class != "5" && !strings.EqualFold(class, "x") {
+		return nil
+	}
+	return c.statuses["x."+rest]
+}
+
+// code gives the meaning of a reply code at a stage; nil where it has none.
+func (c *Classifier) code(code int, stage bounce.Stage) *codeMeaning {
+	for i := range c.codes {
+		if m := &c.codes[i]; m.Code == code && (len(m.Stages) == 0 || slices.Contains(m.Stages, stage)) {
+			return m
+		}
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ const (
 	ownRank = 100 // added to the rank of an admin's own rule
 )
 
+// classes, the strongest first.
+var classes = [...]Class{Decisive, Code, Words, Hint, Aftermath}
+
 // rank is the class's place; false where there is no such class.
 func (c Class) rank() (int, bool) {
 	switch c {

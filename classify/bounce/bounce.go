@@ -8,8 +8,8 @@
 // (Final-Recipient, Action, Status, Diagnostic-Code), and the message that
 // failed, or its header. Older and smaller servers (qmail, Winmail, Exim,
 // Coremail, ...) write free text, each in its own layout. And what reaches a
-// mail admin is often neither: a bounce inside a forward, a paragraph pasted
-// from a screen, one line of a log, or just the reply
+// mail admin is often neither: a bounce inside a forward, a file that Outlook
+// saved, a paragraph pasted from a screen, one line of a log, or just the reply
 //
 //	550 5.1.1 <a@example.net>... User unknown
 //

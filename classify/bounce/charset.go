@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"io"
 	"mime"
-	"mime/quotedprintable"
 	"strings"
 	"unicode/utf8"
 
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
 )
@@ -25,16 +25,49 @@ func decodeTransfer(body []byte, encoding string) []byte {
 	case "base64":
 		return decodeBase64(body)
 	case "quoted-printable":
-		// A lone "=" or a broken escape ends the standard reader: what it
-		// did not take is kept as it is.
-		in := bytes.NewReader(body)
-		out, err := io.ReadAll(quotedprintable.NewReader(in))
-		if err != nil && len(out) == 0 {
-			return body
-		}
-		return out
+		return decodeQuoted(body)
 	}
 	return body
+}
+
+// decodeQuoted undoes quoted-printable in place; what is no escape stays.
+// RFC 2045 section 6.7
+func decodeQuoted(body []byte) []byte {
+	out := body[:0]
+	for line := range bytes.Lines(body) {
+		text := bytes.TrimRight(line, " \t\r\n")
+		soft := bytes.HasSuffix(text, []byte("="))
+		if soft {
+			text = text[:len(text)-1]
+		}
+		for {
+			i := bytes.IndexByte(text, '=')
+			if i < 0 {
+				break
+			}
+			out = append(out, text[:i]...)
+			if text = text[i:]; len(text) >= 3 && isHex(text[1]) && isHex(text[2]) {
+				out = append(out, unhex(text[1])<<4|unhex(text[2]))
+				text = text[3:]
+			} else {
+				out = append(out, '=')
+				text = text[1:]
+			}
+		}
+		out = append(out, text...)
+		if !soft && line[len(line)-1] == '\n' {
+			out = append(out, '\n')
+		}
+	}
+	return out
+}
+
+// unhex is the value of a digit that isHex.
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return (c | 0x20) - 'a' + 10
 }
 
 // decodeBase64 takes text before or after the base64 (a footer of a mailing
@@ -58,7 +91,10 @@ func decodeBase64(body []byte) []byte {
 // missing: text that is valid UTF-8 is not touched, and without a label that
 // is known the charset is guessed.
 func decodeCharset(body []byte, label string) string {
-	if isASCII(body) || label != "iso-2022-jp" && utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 {
+	if out, ok := decodeUnlikeASCII(body, label); ok {
+		return out
+	}
+	if utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || isASCII(body)) {
 		return string(body)
 	}
 	enc := charset(label)
@@ -70,6 +106,16 @@ func decodeCharset(body []byte, label string) string {
 	}
 	out, _ := enc.NewDecoder().Bytes(body)
 	return string(out)
+}
+
+// decode is decodeCharset for a text of the report: what its charset has no
+// character for is noted.
+func (r *reader) decode(body []byte, label string) string {
+	s := decodeCharset(body, label)
+	if strings.Contains(s, "\uFFFD") && !bytes.Contains(body, []byte("\uFFFD")) {
+		r.note("text.undecoded", "charset", clip(label, 40))
+	}
+	return s
 }
 
 func isASCII(b []byte) bool {
@@ -91,6 +137,10 @@ func charset(label string) encoding.Encoding {
 		return simplifiedchinese.GB18030 // the superset: servers say gb2312 and send gbk
 	case "cp950", "ms950", "big5-hkscs", "big5hkscs":
 		return traditionalchinese.Big5
+	case "cp932":
+		return japanese.ShiftJIS
+	case "cp949", "ms949", "uhc":
+		return korean.EUCKR
 	}
 	if strings.HasPrefix(label, "cp125") {
 		label = "windows-" + label[2:]
@@ -103,13 +153,13 @@ func charset(label string) encoding.Encoding {
 }
 
 // guess names the charset of 8-bit text without a label: the escapes of
-// ISO-2022-JP, then UTF-8 with a little damage (nil), then Big5 or GB18030,
-// and Latin where the high bytes stand alone.
+// ISO-2022-JP, then UTF-8 with a little damage (nil), then Shift_JIS, Big5 or
+// GB18030, and Latin where the high bytes stand alone.
 func guess(b []byte) encoding.Encoding {
 	if bytes.Contains(b, []byte("\x1b$")) {
 		return japanese.ISO2022JP
 	}
-	high, lone, low, bad8 := 0, 0, 0, 0
+	high, lone, low, bad8, kana := 0, 0, 0, 0, 0
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
 			i++
@@ -123,6 +173,9 @@ func guess(b []byte) encoding.Encoding {
 		default:
 			lone++
 		}
+		if b[i] == 0x82 || b[i] == 0x83 {
+			kana++ // as Shift_JIS has them; hardly used elsewhere
+		}
 		if r, n := utf8.DecodeRune(b[i:]); r == utf8.RuneError || n == 1 {
 			bad8++
 		}
@@ -131,6 +184,8 @@ func guess(b []byte) encoding.Encoding {
 	switch {
 	case bad8*10 < high:
 		return nil
+	case kana*3 > high:
+		return japanese.ShiftJIS
 	case lone*2 > high:
 		return charmap.Windows1252
 	case low > 0 && damage(b, traditionalchinese.Big5) <= damage(b, simplifiedchinese.GB18030):

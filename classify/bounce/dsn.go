@@ -35,23 +35,23 @@ type group struct {
 // line takes one line of the part.
 func (d *dsn) line(b []byte) {
 	switch n := fieldName(b); {
-	case len(bytes.TrimSpace(b)) == 0:
-		d.flush()
-	case n > 0 && b[0] != ' ' && b[0] != '\t':
+	case n > 0:
 		colon := n + bytes.IndexByte(b[n:], ':')
-		d.field(string(b[:n]), strings.TrimSpace(string(b[colon+1:min(len(b), colon+maxValue)])))
+		d.field(b[:n], bytes.TrimSpace(b[colon+1:min(len(b), colon+maxValue)]))
+	case isBlank(b):
+		d.flush()
 	case d.last != nil && len(*d.last) < maxValue:
-		*d.last += " " + strings.TrimSpace(string(b[:min(len(b), maxValue)]))
+		*d.last += " " + string(bytes.TrimSpace(b[:min(len(b), maxValue)]))
 	}
 }
 
 // field files a value. One that the group has already, of those that every
 // group has, begins the next group: the empty line was forgotten.
-func (d *dsn) field(name, value string) {
+func (d *dsn) field(name, value []byte) {
 	g := &d.now
 	d.last = nil
 	var slot *string
-	switch strings.ToLower(name) {
+	switch string(foldName(name, new([32]byte))) {
 	case "reporting-mta":
 		slot = &d.reporting
 	case "arrival-date":
@@ -85,7 +85,7 @@ func (d *dsn) field(name, value string) {
 			return // said twice
 		}
 	}
-	*slot = value
+	*slot = string(value)
 	d.last = slot
 }
 
@@ -125,6 +125,9 @@ func (g group) failure() Failure {
 		diagnostic = g.extra
 	}
 	f := hear(diagnostic, remote)
+	if kind == "x-unix" && strings.Trim(diagnostic, "0123456789") == "" {
+		f = Failure{Text: diagnostic} // the exit status of a program, 255, is no reply
+	}
 	f.Recipient = typedAddress(g.final)
 	f.OriginalRecipient = typedAddress(g.original)
 	if actual := typedAddress(g.actual); actual != "" && strings.Contains(actual, "@") {

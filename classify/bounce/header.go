@@ -22,24 +22,25 @@ const maxHeader = 128 << 10
 func parseHeader(s string) (h header, rest string) {
 	start := 0 // of the value of the last field
 	for pos := 0; pos < len(s); {
-		line, _ := cutLine(s[pos:])
+		line, after := cutLine(s[pos:])
 		n := fieldName(line)
 		switch {
 		case line == "":
-			_, rest = cutLine(s[pos:])
-			return h, rest
+			return h, after
 		case line[0] == ' ' || line[0] == '\t' || n == 0 && len(h) > 0 && isStray(line):
 			if len(h) > 0 {
 				h[len(h)-1].value = s[start : pos+len(line)]
 			}
 		case n > 0:
+			if h == nil {
+				h = make(header, 0, min(16, 1+len(s)/40)) // what most have
+			}
 			start = pos + n + strings.IndexByte(line[n:], ':') + 1
 			h = append(h, field{line[:n], s[start : pos+len(line)]})
-		case isFromLine([]byte(line)) && len(h) == 0:
+		case isFromLine(line) && len(h) == 0:
 		default:
 			return h, s[pos:]
 		}
-		_, after := cutLine(s[pos:])
 		pos = len(s) - len(after)
 	}
 	return h, ""
@@ -47,42 +48,90 @@ func parseHeader(s string) (h header, rest string) {
 
 // isStray tells the parameter line that some servers forget to indent,
 // "boundary=...".
-func isStray(line string) bool {
-	i := strings.IndexByte(line, '=')
-	return i > 0 && i < 40 && !strings.ContainsAny(line[:i], " :<@")
-}
-
-// cutLine splits off the first line, without its newline.
-func cutLine(s string) (line, rest string) {
-	line, rest, _ = strings.Cut(s, "\n")
-	return strings.TrimRight(line, "\r"), rest
-}
-
-// get is the first field of that name, unfolded; empty where there is none.
-func (h header) get(name string) string {
-	for _, f := range h {
-		if len(f.name) == len(name) && strings.EqualFold(f.name, name) {
-			return unfold(f.value)
-		}
-	}
-	return ""
-}
-
-func (h header) has(name string) bool {
-	for _, f := range h {
-		if strings.EqualFold(f.name, name) {
-			return true
+func isStray[T string | []byte](line T) bool {
+	for i := range min(len(line), 40) {
+		switch line[i] {
+		case '=':
+			return i > 0
+		case ' ', ':', '<', '@':
+			return false
 		}
 	}
 	return false
 }
 
+// foldName gives a field name in lower case, in buf; nothing for one that is
+// longer than any that we know.
+func foldName[T string | []byte](name T, buf *[32]byte) []byte {
+	if len(name) > len(buf) {
+		return nil
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c-'A' < 26 {
+			c |= 0x20
+		}
+		buf[i] = c
+	}
+	return buf[:len(name)]
+}
+
+// cutLine splits off the first line, without its newline.
+func cutLine(s string) (line, rest string) {
+	line = s
+	if i := strings.IndexByte(s, '\n'); i >= 0 {
+		line, rest = s[:i], s[i+1:]
+	}
+	for len(line) > 0 && line[len(line)-1] == '\r' {
+		line = line[:len(line)-1]
+	}
+	return line, rest
+}
+
+// get is the first field of that name, unfolded; empty where there is none.
+func (h header) get(name string) string {
+	value, _ := h.find(name)
+	return unfold(value)
+}
+
+func (h header) has(name string) bool {
+	_, ok := h.find(name)
+	return ok
+}
+
+// find is the first field of that name, as it stands.
+func (h header) find(name string) (value string, ok bool) {
+	for _, f := range h {
+		if len(f.name) == len(name) && strings.EqualFold(f.name, name) {
+			return f.value, true
+		}
+	}
+	return "", false
+}
+
 // unfold joins lines by one space. RFC 5322 section 2.2.3
 func unfold(s string) string {
+	s = strings.TrimSpace(s)
 	if strings.IndexByte(s, '\n') < 0 {
-		return strings.TrimSpace(s)
+		return s
 	}
-	return strings.Join(strings.Fields(s), " ")
+	return joinFields(s)
+}
+
+// joinFields puts one space between the words of all the texts.
+func joinFields(texts ...string) string {
+	var out strings.Builder
+	for _, s := range texts {
+		for word := range strings.FieldsSeq(s) {
+			if out.Len() > 0 {
+				out.WriteByte(' ')
+			} else {
+				out.Grow(len(s) + 1)
+			}
+			out.WriteString(word)
+		}
+	}
+	return out.String()
 }
 
 // text is a field decoded for reading.
@@ -90,7 +139,8 @@ func (h header) text(name string) string { return strings.TrimSpace(decodeWords(
 
 // mediaType is the Content-Type, lower case, text/plain where it is missing.
 func (h header) mediaType() string {
-	t, _, _ := strings.Cut(h.get("Content-Type"), ";")
+	t, _ := h.find("Content-Type")
+	t, _, _ = strings.Cut(t, ";")
 	if t = strings.ToLower(strings.TrimSpace(t)); t == "" {
 		return "text/plain"
 	}
@@ -100,36 +150,25 @@ func (h header) mediaType() string {
 // param is a parameter of the Content-Type. mime.ParseMediaType gives up at
 // the first damage, so it is not used.
 func (h header) param(name string) string {
-	rest := h.get("Content-Type")
+	rest, _ := h.find("Content-Type")
 	for {
 		i := indexFold(rest, name)
 		if i < 0 {
 			return ""
 		}
-		before, after := rest[:i], strings.TrimLeft(rest[i+len(name):], " \t")
+		before, after := rest[:i], strings.TrimSpace(rest[i+len(name):])
 		rest = rest[i+len(name):]
-		if before != "" && strings.IndexByte("; \t", before[len(before)-1]) < 0 || !strings.HasPrefix(after, "=") {
+		if before != "" && before[len(before)-1] != ';' && !isSpace(before[len(before)-1]) || !strings.HasPrefix(after, "=") {
 			continue
 		}
-		after = strings.TrimLeft(after[1:], " \t")
+		after = strings.TrimSpace(after[1:])
 		if strings.HasPrefix(after, `"`) {
 			value, _, _ := strings.Cut(after[1:], `"`)
-			return value
+			return unfold(value)
 		}
 		value, _, _ := strings.Cut(after, ";")
-		return strings.TrimSpace(value)
+		return unfold(value)
 	}
-}
-
-// indexFold is strings.Index without regard to the case of ASCII letters; sub
-// is in lower case.
-func indexFold(s, sub string) int {
-	for i := 0; i+len(sub) <= len(s) && sub != ""; i++ {
-		if s[i]|0x20 == sub[0]|0x20 && strings.EqualFold(s[i:i+len(sub)], sub) {
-			return i
-		}
-	}
-	return -1
 }
 
 // parseDate reads a date as mail has it; the zero time where it is none. The
@@ -224,12 +263,32 @@ func foreignSuffix(domain string) int {
 	return 0
 }
 
-func isLocal(c byte) bool {
-	return c > ' ' && c != 0x7F && strings.IndexByte(`<>()[]:;,"@\`, c) < 0
-}
+func isLocal(c byte) bool { return !notLocal[c] }
+
+// notLocal are the bytes that end a local part.
+var notLocal = func() (ends [256]bool) {
+	for c := range ' ' + 1 {
+		ends[c] = true
+	}
+	for _, c := range "<>()[]:;,\"@\\\x7f" {
+		ends[c] = true
+	}
+	return ends
+}()
 
 func isDomain(c byte) bool {
 	return c == '.' || c == '-' || c == '_' || c == '*' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
+}
+
+// trim is strings.Trim for few and short cuts: it builds no table of them.
+func trim(s, cutset string) string {
+	for s != "" && strings.IndexByte(cutset, s[0]) >= 0 {
+		s = s[1:]
+	}
+	for s != "" && strings.IndexByte(cutset, s[len(s)-1]) >= 0 {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // parseHost reads "mx.example.net", "mx.example.net [192.0.2.1]",
@@ -256,7 +315,7 @@ func parseHost(s string) Host {
 // cleanHost is a host name without the full stop and quotes around it; empty
 // where it is no name.
 func cleanHost(s string) string {
-	s = strings.Trim(s, ".<>'\":")
+	s = trim(s, ".<>'\":")
 	if len(s) > 255 {
 		return ""
 	}
@@ -271,15 +330,20 @@ func cleanHost(s string) string {
 // parseIP reads an address, also as "[192.0.2.1]" and "IPv6:2001:db8::1"; not
 // valid where it is none.
 func parseIP(s string) netip.Addr {
-	s = strings.Trim(s, "[]()<>'\"")
+	s = trim(s, "[]()<>'\"")
 	if len(s) > 5 && strings.EqualFold(s[:5], "ipv6:") {
 		s = s[5:]
 	}
-	if len(s) < 3 || len(s) > 45 || s[0] != ':' && !isHex(s[0]) {
+	if len(s) < 3 || len(s) > 45 {
 		return netip.Addr{}
 	}
+	for i := range len(s) { // most of what is asked about is a word
+		if s[i] != '.' && s[i] != ':' && !isHex(s[i]) {
+			return netip.Addr{}
+		}
+	}
 	ip, _ := netip.ParseAddr(s)
-	return ip.Unmap().WithZone("")
+	return ip.Unmap()
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }

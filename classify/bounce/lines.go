@@ -1,7 +1,6 @@
 package bounce
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 
@@ -13,16 +12,20 @@ const (
 	maxMessage = 64 << 20 // bytes read of one message
 	maxLine    = 8 << 10  // a longer line comes in pieces
 	sniffed    = 4 << 10  // bytes looked at to tell one form of input from another
+	window     = 64 << 10 // bytes read at once, of an input longer than a line
 )
 
 // lines gives input line by line, whatever its newlines, and knows where one
 // message of an mbox ends.
 type lines struct {
-	br      *bufio.Reader
+	in      io.Reader
+	buf     []byte // what was read; from pos on it was not given yet
+	pos     int
+	stopped error // what in ended with
 	newline byte
 	text    []byte // the current line without its newline; valid until next
 	size    int    // the bytes it took, newline included
-	piece   bool   // it goes on: the line was too long for the buffer
+	piece   bool   // it goes on: the line was too long
 	joins   bool   // it goes on from the one before
 	again   bool   // the next call of next gives the same line
 	mbox    bool   // a "From " line after an empty one ends the message
@@ -31,23 +34,25 @@ type lines struct {
 	left    int    // bytes that may still be read of this message
 	cut     bool   // the message was longer than that
 	err     error  // what stopped reading, if not the end of the input
+	raw     []byte // a header or text that is put together from lines
 }
 
-// newLines looks at the first bytes, at least want of them where there are so
-// many, for a byte order mark, UTF-16 and the kind of newline.
-func newLines(r io.Reader, want int) *lines {
-	br := bufio.NewReaderSize(r, maxLine)
-	if head := peek(br, want); isUTF16(head) {
+// begin takes up an input, and looks at its first bytes, at least want of them
+// where there are so many, for a byte order mark, UTF-16 and the kind of
+// newline.
+func (l *lines) begin(r io.Reader, want int) *lines {
+	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw}
+	if head := l.peek(want); isUTF16(head) {
 		order := unicode.LittleEndian
 		if head[0] == 0xFE || head[0] == 0 {
 			order = unicode.BigEndian
 		}
-		br = bufio.NewReaderSize(transform.NewReader(br, unicode.UTF16(order, unicode.UseBOM).NewDecoder()), maxLine)
+		l.in = transform.NewReader(io.MultiReader(bytes.NewReader(head), r), unicode.UTF16(order, unicode.UseBOM).NewDecoder())
+		l.buf, l.stopped = nil, nil
 	} else if bytes.HasPrefix(head, []byte("\ufeff")) {
-		_, _ = br.Discard(3)
+		l.pos = 3
 	}
-	l := &lines{br: br, newline: '\n', left: maxMessage}
-	if head := peek(br, want); bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
+	if head := l.peek(want); bytes.IndexByte(head, '\n') < 0 && bytes.IndexByte(head, '\r') >= 0 {
 		l.newline = '\r'
 	}
 	return l
@@ -55,10 +60,40 @@ func newLines(r io.Reader, want int) *lines {
 
 // peek gives at least want bytes, or all there are. What has arrived beyond
 // that comes with it.
-func peek(br *bufio.Reader, want int) []byte {
-	_, _ = br.Peek(want)
-	head, _ := br.Peek(br.Buffered())
-	return head
+func (l *lines) peek(want int) []byte {
+	for len(l.buf)-l.pos < want && l.fill() {
+	}
+	return l.buf[l.pos:]
+}
+
+// rest is what was not given yet, for what does not come in lines.
+func (l *lines) rest() io.Reader {
+	return io.MultiReader(bytes.NewReader(l.buf[l.pos:]), l.in)
+}
+
+// fill reads on, false at the end of the input. Lines given before are lost.
+func (l *lines) fill() bool {
+	if l.stopped != nil {
+		return false
+	}
+	to := l.buf[:0]
+	switch {
+	case cap(l.buf) == 0:
+		to = make([]byte, 0, maxLine)
+	case len(l.buf) == cap(l.buf) && cap(l.buf) < window:
+		to = make([]byte, 0, window)
+	}
+	l.buf = append(to, l.buf[l.pos:]...)
+	l.pos = 0
+	for range 100 {
+		n, err := l.in.Read(l.buf[len(l.buf):cap(l.buf)])
+		l.buf, l.stopped = l.buf[:len(l.buf)+n], err
+		if n > 0 || err != nil {
+			return n > 0
+		}
+	}
+	l.stopped = io.ErrNoProgress
+	return false
 }
 
 // isUTF16 tells UTF-16 by its mark, or by every other byte being zero.
@@ -88,15 +123,15 @@ func (l *lines) next() bool {
 	if l.ended {
 		return false
 	}
-	raw, err := l.br.ReadSlice(l.newline)
+	raw := l.take()
 	if len(raw) == 0 || l.left <= 0 {
 		l.cut, l.ended = len(raw) > 0, true
-		if err != io.EOF && err != bufio.ErrBufferFull {
-			l.err = err
+		if len(raw) == 0 && l.stopped != io.EOF {
+			l.err = l.stopped
 		}
 		return false
 	}
-	l.joins, l.piece = l.piece, err == bufio.ErrBufferFull
+	l.joins, l.piece = l.piece, raw[len(raw)-1] != l.newline
 	l.size = len(raw)
 	l.left -= len(raw)
 	l.text = trimNewline(raw)
@@ -106,6 +141,50 @@ func (l *lines) next() bool {
 	}
 	l.blank = len(l.text) == 0
 	return true
+}
+
+// take gives the bytes up to the next newline, or maxLine of them, or the last
+// there are.
+func (l *lines) take() []byte {
+	n := 0
+	for {
+		rest := l.buf[l.pos:]
+		if i := bytes.IndexByte(rest[n:], l.newline); i >= 0 {
+			n += i + 1
+		} else if n = len(rest); n < maxLine && l.fill() {
+			continue
+		}
+		n = min(n, maxLine)
+		l.pos += n
+		return l.buf[l.pos-n : l.pos]
+	}
+}
+
+// pass skips the lines that are in the buffer, as far as they can be no
+// delimiter and no "From " line, and gives the number of their bytes. It does
+// not look at what they hold: attachments go by at the speed of memory.
+func (l *lines) pass() int {
+	if l.again || l.ended || l.piece {
+		return 0
+	}
+	n, rest := 0, l.buf[l.pos:]
+	rest = rest[:min(len(rest), max(l.left, 0))]
+	for n < len(rest) {
+		if c := rest[n]; c == '-' || c == ' ' || c == 'F' || c == '\n' || c == '\r' {
+			break
+		}
+		i := bytes.IndexByte(rest[n:], l.newline)
+		if i < 0 {
+			break
+		}
+		n += i + 1
+	}
+	if n > 0 {
+		l.blank, l.joins = false, false
+	}
+	l.pos += n
+	l.left -= n
+	return n
 }
 
 // back makes the next call of next give the current line again.
@@ -121,6 +200,9 @@ func trimNewline(b []byte) []byte {
 // atFrom tells the "From " line of an mbox (RFC 4155), and takes the quoting
 // off lines of the message that look like one.
 func (l *lines) atFrom() bool {
+	if len(l.text) < 5 || l.text[0] != 'F' && l.text[0] != '>' {
+		return false
+	}
 	if quoted := bytes.TrimLeft(l.text, ">"); len(quoted) < len(l.text) && bytes.HasPrefix(quoted, []byte("From ")) {
 		l.text = l.text[1:]
 		return false
@@ -128,13 +210,28 @@ func (l *lines) atFrom() bool {
 	if !l.blank || !isFromLine(l.text) {
 		return false
 	}
-	head, _ := l.br.Peek(80)
-	return isField(head)
+	l.pos -= l.size
+	ahead := l.peek(l.size + 80)
+	l.text = trimNewline(ahead[:l.size])
+	l.pos += l.size
+	return isField(ahead[l.size:])
 }
 
 // isFromLine tells "From sender Thu Jan  1 00:00:00 1970".
-func isFromLine(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("From ")) && bytes.Count(b, []byte(" ")) >= 4 && bytes.IndexByte(b, ':') > 0
+func isFromLine[T string | []byte](line T) bool {
+	if len(line) < 5 || string(line[:5]) != "From " {
+		return false
+	}
+	spaces, colons := 0, 0
+	for i := range len(line) {
+		switch line[i] {
+		case ' ':
+			spaces++
+		case ':':
+			colons++
+		}
+	}
+	return spaces >= 4 && colons > 0
 }
 
 // message goes to the next message of an mbox, past what is left of the one
@@ -145,9 +242,10 @@ func (l *lines) message() bool {
 			l.cut, l.ended, l.left = false, false, maxMessage
 		}
 		for l.next() {
+			l.pass()
 		}
 	}
-	if l.err != nil || len(peek(l.br, 1)) == 0 {
+	if l.err != nil || len(l.peek(1)) == 0 {
 		return false
 	}
 	l.ended, l.again, l.blank, l.left = false, false, false, maxMessage
@@ -157,24 +255,31 @@ func (l *lines) message() bool {
 // isField tells whether b begins with a header field, "Name: value".
 func isField(b []byte) bool { return fieldName(b) > 0 }
 
+// inName are the bytes that a field name may have. RFC 5322 section 2.2 allows
+// more, but what has these is text.
+var inName = func() (ok [256]bool) {
+	for c := '!'; c <= '~'; c++ {
+		ok[c] = true
+	}
+	for _, c := range "<>@(/,;[:" {
+		ok[c] = false
+	}
+	return ok
+}()
+
 // fieldName is the length of the field name that b begins with, 0 where it
 // begins with none. A space before the colon is damage that some servers do.
 func fieldName[T string | []byte](b T) int {
-	for i := range min(len(b), 80) {
-		switch c := b[i]; {
-		case c == ':':
-			return i
-		case c == ' ' || c == '\t':
-			for j := i; j < min(len(b), i+3); j++ {
-				if b[j] == ':' {
-					return i
-				}
-				if b[j] != ' ' && b[j] != '\t' {
-					return 0
-				}
-			}
-			return 0
-		case c < '!' || c > '~' || c == '<' || c == '>' || c == '@' || c == '(' || c == '/' || c == ',' || c == ';' || c == '[':
+	n := 0
+	for n < min(len(b), 80) && inName[b[n]] {
+		n++
+	}
+	for i := n; i < min(len(b), n+3, 80); i++ {
+		switch b[i] {
+		case ':':
+			return n
+		case ' ', '\t':
+		default:
 			return 0
 		}
 	}

@@ -159,7 +159,7 @@ func logHost(line string) string {
 // isLogLine tells a line that a mail server wrote into its log, of whatever
 // kind.
 func isLogLine(line string) bool {
-	if _, ok := readLog(line); ok {
+	if _, ok := new(logbook).read(line); ok {
 		return true
 	}
 	words := strings.Fields(line[:min(len(line), 200)])

@@ -25,11 +25,10 @@ type reader struct {
 	original header   // of the message that failed
 	bounds   [][]byte // the delimiters of the parts that are open, outermost first
 	parts    int
-	kept     int    // bytes of all texts
-	raw      []byte // of the text being read
-	arf      bool   // a feedback report was among the parts
-	mdn      bool   // a disposition notification (read receipt)
-	nested   int    // bounces found inside others
+	kept     int  // bytes of all texts
+	arf      bool // a feedback report was among the parts
+	mdn      bool // a disposition notification (read receipt)
+	nested   int  // bounces found inside others
 }
 
 // text is one text part.
@@ -74,7 +73,7 @@ func (r *reader) skip() (size int64, d delimiter) {
 		if d, ok := r.atDelimiter(); ok {
 			return size, d
 		}
-		size += int64(r.size)
+		size += int64(r.size + r.pass())
 	}
 	return size, end
 }
@@ -90,7 +89,7 @@ func (r *reader) keep(limit int) (extra int64, d delimiter) {
 		if len(r.raw)+len(r.text) < limit {
 			r.append()
 		} else {
-			extra += int64(r.size)
+			extra += int64(r.size + r.pass())
 		}
 	}
 	return extra, end
@@ -117,7 +116,7 @@ func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
 		if len(r.text) == 0 {
 			break
 		}
-		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' && fieldName(r.text) == 0 && !isStray(string(r.text)) && !isFromLine(r.text) {
+		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' && fieldName(r.text) == 0 && !isStray(r.text) && !isFromLine(r.text) {
 			size -= int64(r.size)
 			r.back() // a body without an empty line before it
 			break
@@ -166,7 +165,7 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 	r.kept += len(r.raw)
 	if len(bytes.TrimSpace(r.raw)) > 0 {
 		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
-		r.texts = append(r.texts, text{decodeCharset(body, h.param("charset")), isHTML, extra})
+		r.texts = append(r.texts, text{r.decode(body, h.param("charset")), isHTML, extra})
 	}
 	return d
 }

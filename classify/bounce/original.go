@@ -22,12 +22,13 @@ func (r *reader) setOriginal(h header) {
 	o.From = mailbox(h.text("From"))
 	o.Date = parseDate(h.get("Date"))
 	o.EnvelopeSender = envelopeSender(h)
+	var name [32]byte
 	for _, f := range h {
-		switch name := lower(f.name); name {
+		switch string(foldName(f.name, &name)) {
 		case "to", "cc":
 			o.Recipients += countAddresses(f.value)
 		case "received":
-			if hop := parseReceived(unfold(f.value)); len(o.Received) < maxHops && hop != (Received{}) {
+			if hop := parseReceived(f.value); len(o.Received) < maxHops && hop != (Received{}) {
 				o.Received = append(o.Received, hop)
 			}
 		case "dkim-signature":
@@ -42,32 +43,34 @@ func (r *reader) setOriginal(h header) {
 // sender of the envelope down.
 func envelopeSender(h header) string {
 	for _, name := range []string{"Return-Path", "X-Envelope-From", "X-Original-Return-Path"} {
-		if start, end := nextAddress(h.get(name), 0); end > 0 {
-			return h.get(name)[start:end]
+		value := h.get(name)
+		if start, end := nextAddress(value, 0); end > 0 {
+			return value[start:end]
 		}
 	}
 	for _, f := range h {
 		if !strings.EqualFold(f.name, "Received") {
 			continue
 		}
-		for _, words := range []string{"envelope-from", "envelope-sender", "envelope sender"} {
-			if i := indexFold(f.value, words); i >= 0 {
-				after := f.value[i+len(words):]
-				if start, end := nextAddress(after, 0); end > 0 && start < 8 {
-					return after[start:end]
-				}
+		if i, w := envelopes.find(f.value, 0); i >= 0 {
+			after := f.value[i+len(envelopes.words[w]):]
+			if start, end := nextAddress(after, 0); end > 0 && start < 8 {
+				return after[start:end]
 			}
 		}
 	}
 	return ""
 }
 
-// countAddresses counts the addresses of a To or Cc field without allocating
-// them.
+var envelopes = newPhrases("envelope-from", "envelope-sender", "envelope sender")
+
+// countAddresses counts the addresses of a To or Cc field.
 func countAddresses(s string) (n int) {
 	s = s[:min(len(s), maxCountees)]
-	if list, err := mail.ParseAddressList(unfold(s)); len(s) < 1000 && err == nil {
-		return len(list)
+	if len(s) < 1000 && strings.Count(s, "@") > 1 { // names may have an @ in them
+		if list, err := mail.ParseAddressList(unfold(s)); err == nil {
+			return len(list)
+		}
 	}
 	for i := 0; ; n++ {
 		_, end := nextAddress(s, i)
@@ -80,30 +83,28 @@ func countAddresses(s string) (n int) {
 
 // parseReceived reads "from NAME (NAME [IP]) by NAME ...". RFC 5321 section
 // 4.4; qmail, Exim and Exchange each put the address elsewhere.
-func parseReceived(s string) Received {
-	from, rest, ok := strings.Cut(s, "by ")
-	if !ok || !strings.HasPrefix(from, "from ") {
-		from, rest = "", strings.TrimPrefix(s, "by ")
-		if rest == s {
+func parseReceived(s string) (hop Received) {
+	n, by := 0, false
+	for word := range strings.FieldsSeq(s) {
+		if by {
+			hop.By = cleanHost(trim(word, ";()[]"))
+			return hop
+		}
+		if by = word == "by"; by {
+			continue
+		}
+		switch ip := parseIP(trim(word, "(),;")); {
+		case n == 0 && word != "from", n > 16:
 			return Received{}
-		}
-	}
-	by, _, _ := strings.Cut(rest, " ")
-	hop := Received{By: cleanHost(strings.Trim(by, ";()[]"))}
-	for i, word := range strings.Fields(from) {
-		if i > 16 {
-			break
-		}
-		ip := parseIP(strings.Trim(word, "(),;"))
-		switch {
-		case i == 1:
-			hop.From = cleanHost(strings.Trim(word, "()[];"))
+		case n == 1:
+			hop.From = cleanHost(trim(word, "()[];"))
 			hop.IP = ip
 		case ip.IsValid() && (strings.ContainsAny(word, "[(") || !hop.IP.IsValid()):
 			hop.IP = ip
 		}
+		n++
 	}
-	return hop
+	return Received{}
 }
 
 // parseDKIM reads d= and s= of a signature. RFC 6376 section 3.5
@@ -121,14 +122,19 @@ func parseDKIM(s string) DKIMKey {
 	return key
 }
 
-// toldSize is the size of the original where only the words of the report tell
-// it, 0 where they do not.
-func toldSize(notice string) int64 {
-	low := lower(notice)
-	for _, words := range []string{"message size ", "> size=", "size (in bytes): "} {
-		_, after, ok := strings.Cut(low, words)
-		digits := after[:len(after)-len(strings.TrimLeft(after, "0123456789"))]
-		if n, err := strconv.ParseInt(digits, 10, 64); ok && err == nil {
+// sizes are words before the size of the original.
+var sizes = newPhrases("message size ", "> size=", "size (in bytes): ")
+
+// toldSize is the size of the original where the words of the report tell it,
+// 0 where they do not. "Maximum message size 20000" is a limit, and 20 MB is
+// too coarse.
+func toldSize(s string) int64 {
+	for i, w := sizes.find(s, 0); i >= 0; i, w = sizes.find(s, i+1) {
+		after := s[i+len(sizes.words[w]):]
+		digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
+		n, err := strconv.ParseInt(after[:digits], 10, 64)
+		unit := strings.TrimLeft(after[digits:], " ")
+		if err == nil && !hasSuffixFold(s[:i], "maximum ") && !hasSuffixFold(s[:i], "max ") && (unit == "" || strings.IndexByte("kKmMgG", unit[0]) < 0) {
 			return n
 		}
 	}

@@ -10,20 +10,23 @@ type prose struct {
 	listed   bool // the addresses stood first on their lines
 	notice   string
 	session  session
-	known    map[string]int // the failures by their address
+	known    map[string]int // the failures by their address; only where it may be needed
 	more     int            // failures that were too many to keep
 }
 
 // readProse reads a notice. Own tells the addresses that did not fail: the
 // sender's, and those of postmasters.
 func readProse(notice string, own func(string) bool) prose {
-	p := prose{known: map[string]int{}}
+	var p prose
 	notice, p.session = cutSession(notice)
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
 		blocks = mentioned(notice, own)
 	}
 	p.notice = notice
+	if len(blocks) > 1 {
+		p.known = make(map[string]int, len(blocks))
+	}
 	for _, b := range blocks {
 		p.add(b)
 	}
@@ -51,13 +54,18 @@ type block struct {
 }
 
 func (p *prose) add(b block) {
-	i, again := p.known[lower(b.address)]
+	i, again := 0, false
+	if p.known != nil {
+		i, again = p.known[lower(b.address)]
+	}
 	if !again && len(p.failures) >= maxFailures {
 		p.more++
 		return
 	}
 	f := hear(b.reason, false)
-	if f.Reply.Text == "" && b.before != "" {
+	if strings.HasPrefix(b.before, "pipe to ") { // Exim: what the address stands for
+		f.Text = clip(b.before+" "+f.Text, maxValue)
+	} else if f.Reply.Text == "" && b.before != "" {
 		if g := hear(b.before, false); f.Text == "" || g.Reply.Text != "" {
 			g.Text = strings.TrimSpace(clip(g.Text+" "+f.Text, maxValue))
 			f = g
@@ -68,10 +76,17 @@ func (p *prose) add(b block) {
 	}
 	f.Recipient, f.OriginalRecipient = b.address, b.original
 	if !again {
-		p.known[lower(b.address)] = len(p.failures)
+		if p.known != nil {
+			p.known[lower(b.address)] = len(p.failures)
+		}
 		p.failures = append(p.failures, f)
-	} else if p.failures[i].Reply.Text == "" && f.Reply.Text != "" { // told twice, in two languages or at two lengths
-		p.failures[i] = f
+		return
+	}
+	switch first := &p.failures[i]; { // told twice, in two languages or at two lengths
+	case first.Reply.Text == "" && f.Reply.Text != "":
+		*first = f
+	case first.Reply.Text == "" && !strings.Contains(first.Text, f.Text):
+		first.Text = strings.TrimSpace(clip(first.Text+" "+f.Text, maxValue))
 	}
 }
 
@@ -85,66 +100,78 @@ var labels = []string{
 // up to the next.
 func listed(notice string, own func(string) bool) []block {
 	var blocks []block
-	var before, paragraph, kept strings.Builder
-	led, depth := "", 0
+	kept := make([]byte, 0, 512) // the reason so far
+	led, before := "", ""        // the line before; the words before the first address
+	lead, start := -1, -1        // where those words begin, and the paragraph that goes on
+	depth := 0                   // the indentation of the address
+	paragraph := func(end int) {
+		if start < 0 || len(blocks) > 0 {
+			return
+		}
+		if lead < 0 || !strings.HasSuffix(trimRight(notice[start:end]), ":") { // one that only announces leaves the word to the one before
+			lead = start
+		}
+		before, start = strings.TrimSpace(notice[lead:end]), -1
+	}
 	end := func() {
 		if len(blocks) > 0 {
 			b := &blocks[len(blocks)-1]
-			b.reason, b.original = cutExpansion(kept.String(), b.original)
+			b.reason, b.original = cutExpansion(string(kept), b.original)
 		}
-		kept.Reset()
+		kept = kept[:0]
 	}
-	for line := range strings.Lines(notice) {
-		line = strings.TrimRight(line, " \t\r\n")
+	for pos, next := 0, 0; pos < len(notice); pos = next {
+		line, rest := cutLine(notice[pos:])
+		line, next = trimRight(line), len(notice)-len(rest)
 		indent := len(line) - len(strings.TrimLeft(line, " \t"))
-		folded := len(blocks) > 0 && indent > depth && kept.Len() > 0 && !strings.HasSuffix(kept.String(), "\n")
-		if addr, rest, ok := listedAddress(line); ok && !folded && !own(addr) && !leadsElsewhere(led) {
-			led, depth = "", indent
-			if bare := strings.TrimSpace(before.String()); bare != "" && paragraph.Len() == 0 {
-				paragraph.WriteString(bare)
-			}
+		folded := len(blocks) > 0 && indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
+		if addr, reason, ok := listedAddress(line); ok && !folded && !own(addr) && !leadsElsewhere(led) {
 			end()
-			blocks = append(blocks, block{address: addr, before: strings.TrimSpace(paragraph.String())})
-			kept.WriteString(rest)
-			before.Reset()
-			paragraph.Reset()
+			paragraph(pos)
+			blocks = append(blocks, block{address: addr, before: before})
+			kept = append(kept, reason...)
+			led, before, depth = "", "", indent
 			continue
 		}
 		if line != "" {
 			led = line
 		}
-		if label, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && len(blocks) > 0 && strings.EqualFold(label, "original address") {
+		if label, value, ok := strings.Cut(line, ":"); ok && len(blocks) > 0 && strings.EqualFold(strings.TrimSpace(label), "original address") {
 			blocks[len(blocks)-1].original = cleanAddress(value)
 			continue
 		}
 		if isRule(line) {
 			line = ""
 		}
-		if kept.Len() < maxValue {
-			kept.WriteByte('\n')
-			kept.WriteString(line)
+		if len(kept) < maxValue {
+			kept = append(append(kept, '\n'), line...)
 		}
-		if line == "" { // the paragraph that ended just now
-			if paragraph.Len() > 0 {
-				before.Reset()
-				before.WriteString(paragraph.String())
-			}
-			paragraph.Reset()
-		} else if len(blocks) == 0 && paragraph.Len() < maxValue {
-			paragraph.WriteString(line)
-			paragraph.WriteByte('\n')
+		if line == "" {
+			paragraph(pos)
+		} else if start < 0 {
+			start = pos
 		}
 	}
 	end()
 	return blocks
 }
 
+// trimRight takes the space off the end of a line.
+func trimRight(s string) string {
+	for len(s) > 0 && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
 // leadsElsewhere tells a line after which an address is not a failed one: "A
 // message sent by".
 func leadsElsewhere(line string) bool {
-	line = " " + lower(strings.Trim(line, " :"))
-	for _, words := range []string{" sent by", " message from", " to the address", " contact", " mail to", " write to"} {
-		if strings.HasSuffix(line, words) {
+	line = strings.TrimRight(line, " :")
+	for _, words := range []string{"sent by", "message from", "to the address", "contact", "mail to", "write to"} {
+		if before := len(line) - len(words); hasSuffixFold(line, words) && (before == 0 || line[before-1] == ' ') {
 			return true
 		}
 	}
@@ -154,13 +181,15 @@ func leadsElsewhere(line string) bool {
 // listedAddress reads a line that begins with an address, perhaps behind a
 // bullet or a label; rest is the reason where it stands on the same line.
 func listedAddress(line string) (addr, rest string, ok bool) {
+	if strings.IndexByte(line, '@') < 0 { // most lines
+		return "", "", false
+	}
 	s := strings.TrimSpace(line)
 	for _, bullet := range []string{"* ", "- ", "-> ", ">>> ", "\u2022 ", "\u00b7 ", "> "} {
 		s = strings.TrimLeft(strings.TrimPrefix(s, bullet), " \t")
 	}
-	low := lower(s[:min(len(s), 40)])
 	for _, label := range labels {
-		if strings.HasPrefix(low, label) {
+		if hasPrefixFold(s, label) {
 			s = strings.TrimSpace(s[len(label):])
 			break
 		}
@@ -189,7 +218,7 @@ func listedAddress(line string) (addr, rest string, ok bool) {
 	if rest != "" && !strings.ContainsAny(rest[:1], " \t:,;([.>\"'|/=\u2026") && rest[0] < 0x80 {
 		return "", "", false
 	}
-	return addr, strings.TrimLeft(strings.TrimLeft(rest, " \t>"), ":,;. \t\uff1a\uff0c\u2026"), true
+	return addr, strings.TrimLeft(strings.TrimLeft(rest, " \t>"), ":,;.- \t\uff1a\uff0c\u2026"), true
 }
 
 // cutExpansion takes "(expanded from <a>)" off a reason: the address that the
@@ -250,9 +279,8 @@ func isHeaderEcho(before string) bool {
 	case "from", "subject", "message-id", "date", "sender", "reply-to", "mail from", "in-reply-to", "references":
 		return true
 	}
-	low := lower(before)
-	return strings.Contains(low, "mail from:") || strings.Contains(low, "message-id:") ||
-		strings.HasSuffix(low, "mailto:") || strings.HasSuffix(low, "message from <") || strings.HasSuffix(low, "message from ") || strings.Contains(low[strings.LastIndexByte(low, ' ')+1:], "://")
+	return containsFold(before, "mail from:") || containsFold(before, "message-id:") ||
+		hasSuffixFold(before, "mailto:") || hasSuffixFold(before, "message from <") || hasSuffixFold(before, "message from ") || strings.Contains(before[strings.LastIndexByte(before, ' ')+1:], "://")
 }
 
 // isRule tells a line that only divides: "-----", "=== Transcript ===".
@@ -268,6 +296,7 @@ type session struct {
 	replies    []heardReply
 	own        []conclusion
 	recipients []string
+	aside      string // what a local mailer said, before the conclusion that the server made of it
 }
 
 // conclusion is what the server made of the reply before it; -1 where there
@@ -282,22 +311,25 @@ type heardReply struct {
 	command string
 }
 
+// transcripts are what begins one.
+var transcripts = newPhrases("transcript of session follows", "\n<<< ")
+
 // cutSession takes the transcript out of a notice.
 func cutSession(notice string) (string, session) {
 	var s session
-	headed := strings.Contains(notice, "ranscript of session follows")
-	if !headed && !strings.Contains(notice, "\n<<< ") {
+	first, mark := transcripts.find(notice, 0)
+	if first < 0 {
 		return notice, s
 	}
+	headed := mark == 0 || containsFold(notice[first:], transcripts.words[0])
 	var rest strings.Builder
 	var host Host
 	command, inside := "", !headed
 	for line := range strings.Lines(notice) {
-		line = strings.TrimRight(line, " \t\r\n")
-		low := lower(line)
-		talking := strings.Index(low, "while talking to ")
+		line = trimRight(line)
+		talking := indexFold(line, "while talking to ")
 		switch {
-		case strings.Contains(low, "transcript of session follows"):
+		case containsFold(line, "transcript of session follows"):
 			inside = true
 		case talking >= 0:
 			host = parseHost(line[talking+len("while talking to "):])
@@ -305,8 +337,8 @@ func cutSession(notice string) (string, session) {
 			if !inside { // some servers mark the failed address so
 				rest.WriteString(line + "\n")
 			}
-			command = low
-			if start, end := nextAddress(line, 0); end > 0 && strings.HasPrefix(low, ">>> rcpt") && len(s.recipients) < maxFailures {
+			command = line
+			if start, end := nextAddress(line, 0); end > 0 && hasPrefixFold(line, ">>> rcpt") && len(s.recipients) < maxFailures {
 				s.recipients = append(s.recipients, line[start:end])
 			}
 		case strings.HasPrefix(line, "<<< "):
@@ -333,7 +365,7 @@ func (s *session) hear(line, command string, host Host) {
 	if code < 400 || len(s.replies) >= maxFailures {
 		return
 	}
-	f := Failure{Reply: parseReply(line), Remote: host, Stage: stageOf(stages, command), Text: line[n:]}
+	f := Failure{Reply: parseReply(line), Remote: host, Stage: stages.of(command), Text: line[n:]}
 	if start, end := nextAddress(line, 0); command != "" && f.Stage == StageData && end > 0 && start > 0 {
 		f.Stage = StageRcpt // pipelined: the replies to RCPT come after DATA was sent
 	}
@@ -345,7 +377,14 @@ func (s *session) hear(line, command string, host Host) {
 func (s *session) conclude(line string) {
 	f := hear(line, false)
 	if f.Reply.Code == 0 && f.Reply.Text == "" {
+		if len(s.aside) < maxValue {
+			s.aside = joinFields(s.aside, line)
+		}
 		return
+	}
+	f.Text, s.aside = clip(joinFields(s.aside, f.Text), maxValue), ""
+	if f.Stage == "" {
+		f.Stage = stages.of(f.Text)
 	}
 	if start, end := nextAddress(line, 0); end > 0 && start < 20 {
 		f.Recipient = line[start:end]
@@ -400,29 +439,37 @@ func (s *session) replyTo(address string) int {
 	return min(len(s.replies), 1) - 1
 }
 
-// copies are the words that announce the original, and copiesRuled those that
-// do so only in a heading made with dashes.
-var (
-	copies = []string{
-		"below this line is a copy", "this is a copy of the message", "this is a copy of your message", "original message follows",
-		"unsent message follows", "message headers follow", "message header follows", "is a copy of the message header",
-		"header of the original message", "headers of the original message", "message text follows", "original mail info",
-		"below is a copy of the original", "original mail as follows", "returned message follows", "message copy follows",
-	}
-	copiesRuled = []string{"original message", "returned message", "message header", "returned header", "original mail"}
+// copies are the words that announce the original. From ruled on they do so
+// only in a heading made with dashes.
+var copies = newPhrases(
+	"below this line is a copy", "this is a copy of the message", "this is a copy of your message", "original message follows",
+	"unsent message follows", "message headers follow", "message header follows", "is a copy of the message header",
+	"header of the original message", "headers of the original message", "message text follows", "original mail info",
+	"below is a copy of the original", "original mail as follows", "returned message follows", "message copy follows",
+	"original message", "returned message", "message header", "returned header", "original mail",
 )
+
+const ruled = 16
 
 // cutOriginal divides a text into the notice and the original that follows it.
 func cutOriginal(body string) (notice, original string) {
+	copied, _ := copies.find(body, 0)
 	for pos := 0; pos < len(body); {
 		line, rest := cutLine(body[pos:])
+		next := len(body) - len(rest)
+		if 0 <= copied && copied < next {
+			if announcesCopy(line) {
+				return body[:pos], rest
+			}
+			copied, _ = copies.find(body, next)
+		}
 		switch {
-		case announcesCopy(line), isDivider(line) && isHeaderBlock(rest):
+		case isDivider(line) && isHeaderBlock(rest):
 			return body[:pos], rest
 		case isTrace(line) && (isField([]byte(rest[:min(len(rest), 80)])) || strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "\t")):
 			return body[:pos], body[pos:]
 		}
-		pos = len(body) - len(rest)
+		pos = next
 	}
 	return body, ""
 }
@@ -433,24 +480,22 @@ func announcesCopy(line string) bool {
 	if len(line) < 12 || len(line) > 120 {
 		return false
 	}
-	if strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014") {
-		low := lower(line)
-		return containsAny(low, copiesRuled) || containsAny(low, copies)
+	for i, w := copies.find(line, 0); i >= 0; i, w = copies.find(line, i+1) {
+		if w < ruled || strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014") {
+			return true
+		}
 	}
-	// What all of them have, so that few lines are folded to lower case.
-	return (strings.Contains(line, "riginal") || strings.Contains(line, "follow") || strings.Contains(line, "copy")) && containsAny(lower(line), copies)
+	return false
 }
 
 // isTrace tells a field that stands first in a header, and in no notice.
 func isTrace(line string) bool {
-	n := fieldName(line)
-	return n > 0 && (strings.EqualFold(line[:n], "Received") || strings.EqualFold(line[:n], "Return-Path"))
+	return hasPrefixFold(line, "received") && fieldName(line) == 8 || hasPrefixFold(line, "return-path") && fieldName(line) == 11
 }
 
 // isDivider tells a line of dashes alone.
 func isDivider(line string) bool {
-	s := strings.TrimSpace(line)
-	return len(s) > 8 && strings.Trim(s, "-=_* ") == ""
+	return len(line) > 8 && trim(line, "-=_* \t") == "" && len(strings.TrimSpace(line)) > 8
 }
 
 // isHeaderBlock tells whether s begins with the header of a message: three

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"iter"
@@ -10,17 +11,34 @@ import (
 // ErrEmpty says that there was nothing to read.
 var ErrEmpty = errors.New("bounce: empty input")
 
+// Reader reads one input after another and keeps its memory for the next. The
+// zero value is ready. It is for one goroutine at a time, and for one input at
+// a time: what is left of the input before is lost.
+type Reader struct{ lines lines }
+
+// Read is Reader.Read for a single input.
+func Read(in io.Reader) (*Report, error) { return new(Reader).Read(in) }
+
+// All is Reader.All for a single input.
+func All(in io.Reader) iter.Seq2[*Report, error] { return new(Reader).All(in) }
+
+// Lines is Reader.Lines for a single input.
+func Lines(in io.Reader) iter.Seq2[*Report, error] { return new(Reader).Lines(in) }
+
 // Read reads one message, pasted fragment, reply or log line. It fails with
-// ErrEmpty, or with the error of r: then the report, if any, is of what came
+// ErrEmpty, or with the error of in: then the report, if any, is of what came
 // before. Whatever else is wrong with the input becomes a Note. Of a message
 // longer than 64 MiB the rest is not read.
-func Read(r io.Reader) (*Report, error) {
-	l := newLines(r, sniffed)
-	head := peek(l.br, sniffed)
+func (r *Reader) Read(in io.Reader) (*Report, error) {
+	l := r.lines.begin(in, sniffed)
+	head := l.peek(sniffed)
 	switch {
 	case isBlank(head) && l.onlyBlank():
 		return nil, l.problem()
-	case isMessage(head):
+	case isOutlook(head):
+		rep := readOutlook(l)
+		return rep, l.err
+	case isMessage(head, l.newline):
 		rep := readMessage(l)
 		return rep, l.err
 	}
@@ -31,12 +49,12 @@ func Read(r io.Reader) (*Report, error) {
 // All gives every report of an input whose form its content tells: a message,
 // an mbox, a log (a report for each delivery that failed or waits; the last
 // line that could be read, where none did) or a pasted text. It holds one
-// message at a time. An error of r ends it, after the report of what came
+// message at a time. An error of in ends it, after the report of what came
 // before, and comes with a nil Report.
-func All(r io.Reader) iter.Seq2[*Report, error] {
+func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 	return func(yield func(*Report, error) bool) {
-		l := newLines(r, sniffed)
-		head := peek(l.br, sniffed)
+		l := r.lines.begin(in, sniffed)
+		head := l.peek(sniffed)
 		more := true
 		switch {
 		case isBlank(head) && l.onlyBlank():
@@ -47,7 +65,9 @@ func All(r io.Reader) iter.Seq2[*Report, error] {
 			for next := true; more && next; next = l.message() {
 				more = yield(readMessage(l), nil)
 			}
-		case isMessage(head):
+		case isOutlook(head):
+			more = yield(readOutlook(l), nil)
+		case isMessage(head, l.newline):
 			more = yield(readMessage(l), nil)
 		case isLog(head):
 			more = readLogLines(l, yield)
@@ -62,11 +82,12 @@ func All(r io.Reader) iter.Seq2[*Report, error] {
 
 // Lines reads every line as one reply or log line, and gives exactly one
 // report for each, in order; for an empty line one of KindNotABounce.
-func Lines(r io.Reader) iter.Seq2[*Report, error] {
+func (r *Reader) Lines(in io.Reader) iter.Seq2[*Report, error] {
 	return func(yield func(*Report, error) bool) {
-		l := newLines(r, 1)
+		l := r.lines.begin(in, 1)
+		var book logbook
 		for l.line() {
-			if !yield(readLine(decodeCharset(l.text, "")), nil) {
+			if !yield(readLine(&book, decodeCharset(l.text, "")), nil) {
 				return
 			}
 		}
@@ -83,17 +104,14 @@ func (l *lines) line() bool {
 	if !l.next() {
 		return false
 	}
-	if l.size < maxLine || l.ended {
-		return true
+	if l.piece {
+		l.text = bytes.Clone(l.text)
 	}
-	l.text = append([]byte(nil), l.text...)
-	for { // the rest of a line too long
-		l.left = maxMessage
-		rest, err := l.br.ReadSlice(l.newline)
-		if err == nil || len(rest) == 0 || len(rest) < maxLine {
-			return true
-		}
+	for l.piece { // the rest of a line too long
+		rest := l.take()
+		l.piece = len(rest) > 0 && rest[len(rest)-1] != l.newline
 	}
+	return true
 }
 
 func isBlank(b []byte) bool {
@@ -124,30 +142,46 @@ func (l *lines) problem() error {
 }
 
 func firstLine(head []byte) []byte {
-	s := strings.TrimLeft(string(head), " \t\r\n")
-	line, _, _ := strings.Cut(strings.ReplaceAll(s[:min(len(s), 512)], "\r", "\n"), "\n")
-	return []byte(line)
+	line := bytes.TrimLeft(head, " \t\r\n")
+	line = line[:min(len(line), 512)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	}
+	return line
 }
 
 // isMessage tells whether a text begins with the header of a message: fields
 // of which at least two are such as mail has, or all, or one where the header
 // is longer than what was looked at.
-func isMessage(head []byte) bool {
-	s := strings.TrimLeft(string(head[:min(len(head), sniffed)]), "\r\n")
-	if strings.IndexByte(s, '\n') < 0 {
-		s = strings.ReplaceAll(s, "\r", "\n")
-	}
-	h, rest := parseHeader(s)
-	known := 0
-	for _, f := range h {
-		switch lower(f.name) {
-		case "from", "to", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type", "x-failed-recipients", "envelope-to", "auto-submitted":
-			known++
-		case "subject":
-			known += 2
+func isMessage(head []byte, newline byte) bool {
+	rest := bytes.TrimLeft(head[:min(len(head), sniffed)], "\r\n")
+	known, all := 0, 0
+	for len(rest) > 0 && known < 2 {
+		line, after, _ := bytes.Cut(rest, []byte{newline})
+		line = trimNewline(line)
+		switch n := fieldName(line); {
+		case len(line) > 0 && (line[0] == ' ' || line[0] == '\t'):
+		case n > 0:
+			all++
+			known += weight(line[:n])
+		case all > 0 && isStray(line), all == 0 && isFromLine(line):
+		default:
+			return known > 0 && (known == all || len(bytes.TrimSpace(after)) == 0 && len(head) >= sniffed)
 		}
+		rest = after
 	}
-	return known >= 2 || known > 0 && (known == len(h) || rest == "" && len(head) >= sniffed)
+	return known >= 2 || known > 0 && (known == all || len(head) >= sniffed)
+}
+
+// weight is how much a field tells that a text is a message.
+func weight(name []byte) int {
+	switch string(foldName(name, new([32]byte))) {
+	case "from", "to", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type", "x-failed-recipients", "envelope-to", "auto-submitted":
+		return 1
+	case "subject":
+		return 2
+	}
+	return 0
 }
 
 // isLog tells whether most of the first lines are a server's log.
@@ -170,10 +204,11 @@ func isLog(head []byte) bool {
 func readLogLines(l *lines, yield func(*Report, error) bool) bool {
 	other := &Report{Kind: KindNotABounce}
 	found := false
+	var book logbook
 	for l.line() {
-		rep, ok := readLog(decodeCharset(l.text, ""))
+		rep, ok := book.read(decodeCharset(l.text, ""))
 		switch {
-		case !ok:
+		case !ok || rep.Kind == KindNotABounce:
 		case rep.Kind == KindDelivered:
 			other = rep
 		default:
@@ -187,8 +222,8 @@ func readLogLines(l *lines, yield func(*Report, error) bool) bool {
 }
 
 // readLine reads one reply or log line.
-func readLine(line string) *Report {
-	if rep, ok := readLog(line); ok {
+func readLine(book *logbook, line string) *Report {
+	if rep, ok := book.read(line); ok {
 		return rep
 	}
 	if strings.TrimSpace(line) == "" {
@@ -235,7 +270,7 @@ func readPasted(l *lines) *Report {
 	body := strings.TrimSpace(decodeCharset(r.raw, ""))
 	r.texts = []text{{body: body, extra: extra}}
 	if strings.Count(body, "\n") == 0 {
-		return readLine(body)
+		return readLine(new(logbook), body)
 	}
 	if rep, ok := readPastedLog(body); ok {
 		return rep
@@ -253,10 +288,11 @@ func readPasted(l *lines) *Report {
 // readPastedLog puts the lines of a log that someone pasted into one report.
 func readPastedLog(body string) (*Report, bool) {
 	var all *Report
-	for line := range strings.Lines(body) {
-		rep, ok := readLog(strings.TrimSpace(line))
+	var book logbook
+	for line := range strings.Lines(unwrapQueue(body)) {
+		rep, ok := book.read(strings.TrimSpace(line))
 		switch {
-		case !ok:
+		case !ok || rep.Kind == KindNotABounce:
 		case all == nil:
 			all = rep
 		case len(all.Failures) < maxFailures:

@@ -1,8 +1,11 @@
 package bounce
 
 import (
+	"math"
 	"net/netip"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -13,11 +16,11 @@ const (
 // said are the words after which a report quotes the other server. The reply
 // after the last of them is the one that was nearest to the refusal: a server
 // quotes what the next one told it.
-var said = []string{
+var said = newPhrases(
 	" said:", "\u2026said:", "said[response message]:", "refused to talk to me:", "server returned was:", "the response was:",
 	"response from the remote server was:", "server returned '", "responded with failure:", "server responded:",
 	"remote server replied:", "server said:", "responded with:", "responded as follows:",
-}
+)
 
 // tails begin the words that a report writes behind a reply.
 var tails = []string{
@@ -33,35 +36,40 @@ func hear(s string, remote bool) (f Failure) {
 		return f
 	}
 	s = normalize(strings.ReplaceAll(s, "ERROR_CODE :", "")) // Zoho labels code and status
-	low := lower(s)
-	from := replyStart(s, low)
-	if from < 0 && (remote || leadingStatus(s[clippedCode(s):]) != "") {
+	from := replyStart(s)
+	status := leadingStatus(s[clippedCode(s):])
+	if from < 0 && (remote || status != "") && !unspoken(stages.of(s)) {
 		from = 0
 	}
 	if from < 0 {
 		f.Text = clip(unfold(s), maxValue)
-		f.Reply.Status = looseStatus(s, 0)
+		if f.Reply.Status = status; status == "" {
+			f.Reply.Status = looseStatus(s, 0)
+		}
 		f.hearAround(s, "")
-		if f.SendingIP = clientAddress(s, low); f.SendingIP.IsValid() && f.SendingIP == f.Remote.IP {
+		if f.SendingIP = clientAddress(s); f.SendingIP.IsValid() && f.SendingIP == f.Remote.IP {
 			f.Remote = Host{}
 		}
 		return f
 	}
-	to := replyEnd(s, low, from)
+	to := replyEnd(s, from)
 	head, tail := s[:from], s[to:]
 	if outside := strings.TrimSuffix(head, "(reason: "); outside != head { // sendmail
 		head, tail = outside, strings.TrimPrefix(tail, ")")
 	}
 	f.Reply = parseReply(s[from:to])
-	around := strings.TrimRight(head, " \n:'\"<#([") + " " + strings.TrimLeft(tail, " \n>'\")]#")
-	f.Text = clip(strings.Join(strings.Fields(around), " "), maxValue)
+	f.Text = clip(joinFields(strings.TrimRight(head, " \n:'\"<#(["), strings.TrimLeft(tail, " \n>'\")]#")), maxValue)
 	f.hearAround(head, tail)
 	if f.Stage == "" {
-		f.Stage = stageOf(replyStages, lower(f.Reply.Text))
+		f.Stage = replyStages.of(f.Reply.Text)
 	}
 	f.SendingIP = ourAddress(f.Reply.Text, f.Remote.IP)
 	return f
 }
+
+// unspoken tells the stages at which no remote speaks: what is said there is
+// our own server's.
+func unspoken(s Stage) bool { return s == StageConnect || s == StageQueue || s == StageLocal }
 
 // clippedCode is the length of a code that lost its first digit, "50 ", before
 // the enhanced status that it stood for.
@@ -72,14 +80,16 @@ func clippedCode(s string) int {
 	return 0
 }
 
+// clients are words that name the client's address.
+var clients = newPhrases("mail from ", "client [", "client host [", "messages from ", "blocked ip ")
+
 // clientAddress finds our address in words that may not be a reply at all: only
 // where they speak of the client.
-func clientAddress(s, low string) netip.Addr {
-	for _, words := range []string{"mail from ", "client [", "client host [", "messages from ", "blocked ip "} {
-		if i := strings.Index(low, words); i >= 0 {
-			if ip := parseIP(strings.TrimRight(firstWord(strings.TrimLeft(s[i+len(words):], "[")), "].,")); ip.IsValid() {
-				return ip
-			}
+func clientAddress(s string) netip.Addr {
+	for i, w := clients.find(s, 0); i >= 0; i, w = clients.find(s, i+1) {
+		word := firstWord(strings.TrimLeft(s[i+len(clients.words[w]):], "["))
+		if ip := parseIP(strings.TrimRight(word, "].,")); ip.IsValid() {
+			return ip
 		}
 	}
 	return netip.Addr{}
@@ -88,19 +98,16 @@ func clientAddress(s, low string) netip.Addr {
 // hearAround takes stage and remote host from the words around a reply.
 func (f *Failure) hearAround(head, tail string) {
 	head = head[max(0, len(head)-maxAround):]
-	f.Stage = stageOf(stages, lower(tail[:min(len(tail), maxAround)]+" "+head))
+	f.Stage = stages.of(tail[:min(len(tail), maxAround)], head)
 	f.Remote = namedHost(unfold(head))
 }
 
 // replyStart finds where the remote begins to speak, -1 where it does not.
-func replyStart(s, low string) int {
+func replyStart(s string) int {
 	from := -1
-	for _, words := range said {
-		if !strings.Contains(low, words) { // far faster than LastIndex
-			continue
-		}
-		if i := strings.LastIndex(low, words); strings.TrimSpace(low[i+len(words):]) != "" {
-			from = max(from, i+len(words))
+	for i, w := said.find(s, 0); i >= 0; i, w = said.find(s, i+1) {
+		if end := i + len(said.words[w]); strings.TrimSpace(s[end:]) != "" {
+			from = max(from, end)
 		}
 	}
 	if from < 0 {
@@ -152,7 +159,7 @@ func nextReply(s string, from int) int {
 			first && (after == "" || strings.IndexByte(" -#,<:\t\r\n\"", after[0]) >= 0),
 			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
 				after != "" && strings.IndexByte(" -#,<:", after[0]) >= 0,
-			strings.HasSuffix(lower(before), "responsecode"):
+			hasSuffixFold(before, "responsecode"):
 			return i
 		}
 	}
@@ -250,13 +257,12 @@ func looseStatus(s string, code int) string {
 }
 
 // replyEnd finds where the remote's words end.
-func replyEnd(s, low string, from int) int {
-	to := len(s)
-	for _, words := range tails {
-		if i := strings.Index(low[from:to], words); i > 0 {
-			to = from + i
-		}
+func replyEnd(s string, from int) int {
+	to := from + 1
+	for to < len(s) && !isTail(s[to:]) {
+		to++
 	}
+	to = min(to, len(s))
 	if from > 0 {
 		closing := map[byte]string{'\'': "'", '<': ">", '"': `"`, '[': "]"}[s[from-1]]
 		if strings.HasSuffix(strings.TrimRight(s[:from], " "), "(reason:") {
@@ -269,6 +275,13 @@ func replyEnd(s, low string, from int) int {
 	return to
 }
 
+func isTail(s string) bool {
+	if s[0] != '\n' && s[0] != '(' && s[0] != '#' { // as all of them begin
+		return false
+	}
+	return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s, words) })
+}
+
 // parseReply reads a reply that may have several lines. RFC 5321 section 4.2.1
 func parseReply(s string) Reply {
 	s = strings.TrimLeft(unfold(s), "# \"'")
@@ -279,7 +292,7 @@ func parseReply(s string) Reply {
 	if again, m := codeAt(rest, 1); n > 0 && again == code && m > 0 {
 		rest = rest[1+m:] // "550 550 5.7.1 ...", of a gateway
 	}
-	if r.Status = leadingStatus(rest); r.Status == "" && !containsAny(lower(s), callouts) {
+	if r.Status = leadingStatus(rest); r.Status == "" && !callouts.in(s) {
 		r.Status = looseStatus(s, code)
 	}
 	if n > 0 && len(s) > n && s[n] == '-' {
@@ -294,7 +307,7 @@ func parseReply(s string) Reply {
 
 // callouts are the words of a server that asked our own server about the
 // sender: the status that it quotes is that of our address.
-var callouts = []string{"sender verify", "sender verification", "callout", "callback"}
+var callouts = newPhrases("sender verify", "sender verification", "callout", "callback")
 
 // joinContinued drops the code and status that begin every further line of a
 // reply, so that its sentences can be read. RFC 5321 section 4.2.1
@@ -322,10 +335,13 @@ func joinContinued(s, code string) string {
 
 // clip cuts a text to at most n bytes, at a character.
 func clip(s string, n int) string {
-	if len(s) <= n {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
 	}
-	return strings.ToValidUTF8(s[:n], "")
+	if utf8.ValidString(s) { // much faster than ToValidUTF8
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // lower is strings.ToLower for ASCII only: every byte keeps its place, so
@@ -347,37 +363,74 @@ func lower(s string) string {
 	return string(b)
 }
 
-// stageWords are words that tell a stage. The first of a list that is found
-// decides. Anchor is a part that several in a row share: a text without it
-// passes them all by.
-type stageWords struct {
-	anchor string
-	words  []string // each with the stage of the same index
+// stageTable tells stages by words. All words behind one anchor form a row, of
+// which the first in a text counts; words without an anchor are a row each. The
+// earliest row decides.
+type stageTable struct {
+	*phrases
+	rows   []int // of each of the phrases
 	stages []Stage
 }
 
+// stageWords are words, each with the stage of the same index.
+type stageWords struct {
+	anchor string
+	words  []string
+	stages []Stage
+}
+
+func newStageTable(all ...stageWords) *stageTable {
+	t := &stageTable{}
+	var words []string
+	row := 0
+	for _, a := range all {
+		row++
+		for i, w := range a.words {
+			words, t.rows, t.stages = append(words, a.anchor+w), append(t.rows, row), append(t.stages, a.stages[i])
+			if a.anchor == "" {
+				row++
+			}
+		}
+	}
+	t.phrases = newPhrases(words...)
+	return t
+}
+
+// of is the stage that texts tell, the first text first.
+func (t *stageTable) of(texts ...string) (stage Stage) {
+	best := math.MaxInt
+	for _, s := range texts {
+		for i, w := t.find(s, 0); i >= 0; i, w = t.find(s, i+1) {
+			if t.rows[w] < best {
+				best, stage = t.rows[w], t.stages[w]
+			}
+		}
+	}
+	return stage
+}
+
 // stages are the words of the reporting server, Postfix and Exim first.
-var stages = []stageWords{
-	{"in reply to ",
+var stages = newStageTable(
+	stageWords{"in reply to ",
 		[]string{"rcpt", "mail from", "data", "end of data", "ehlo", "helo", "lhlo", "starttls", "auth", "initial server greeting", "message"},
 		[]Stage{StageRcpt, StageMail, StageData, StageEndOfData, StageEHLO, StageEHLO, StageEHLO, StageSTARTTLS, StageAuth, StageGreeting, StageEndOfData}},
-	{"after ",
+	stageWords{"after ",
 		[]string{"rcpt to", "mail from", "end of data", "data", "pipelined data", "sending data block", "initial connection", "ehlo", "helo", "starttls", "auth", "i sent the message"},
 		[]Stage{StageRcpt, StageMail, StageEndOfData, StageData, StageData, StageEndOfData, StageGreeting, StageEHLO, StageEHLO, StageSTARTTLS, StageAuth, StageEndOfData}},
-	{"sending ",
+	stageWords{"sending ",
 		[]string{"rcpt to", "mail from", "data command", "message body", "end of data", "mail body"},
 		[]Stage{StageRcpt, StageMail, StageData, StageEndOfData, StageEndOfData, StageEndOfData}},
-	{"did not like our ",
+	stageWords{"did not like our ",
 		[]string{"rcpt to", "mail from", "final data", "data", "ehlo", "helo"},
 		[]Stage{StageRcpt, StageMail, StageEndOfData, StageData, StageEHLO, StageEHLO}},
-	{"reply of ", []string{"rcpt to", "mail from"}, []Stage{StageRcpt, StageMail}},
-	{">>> ",
+	stageWords{"reply of ", []string{"rcpt to", "mail from"}, []Stage{StageRcpt, StageMail}},
+	stageWords{">>> ",
 		[]string{"rcpt", "mail", "data", "ehlo", "helo", "starttls"},
 		[]Stage{StageRcpt, StageMail, StageData, StageEHLO, StageEHLO, StageSTARTTLS}},
-	{"(state 1", // Gmail
+	stageWords{"(state 1", // Gmail
 		[]string{"3)", "4)", "7)", "8)"},
 		[]Stage{StageRcpt, StageRcpt, StageEndOfData, StageEndOfData}},
-	{"", []string{
+	stageWords{"", []string{
 		"refused to talk to me", "receiving the initial server greeting", "welcome message from", "but greeting failed", "performing the ehlo", "performing the helo",
 		"does not like recipient", "sender was rejected", "my name was rejected", "failed on data command", "step: data send", "smtp:rcpt",
 		"tls handshake", "cannot start tls", "tls is required", "establish an smtp connection", "accept our requests to connect",
@@ -394,30 +447,13 @@ var stages = []stageWords{
 		StageLocal, StageLocal, StageLocal, StageLocal, StageLocal, StageLocal, StageLocal,
 		StageLocal, StageLocal, StageLocal,
 	}},
-}
+)
 
 // replyStages are the words by which a reply itself tells the stage.
-var replyStages = []stageWords{
-	{"", []string{"(rcpt to:", "at rcpt state", "at data state", " rp:", " mi:", " dt:", " hl:", "recipient address rejected", "must issue a starttls"},
+var replyStages = newStageTable(
+	stageWords{"", []string{"(rcpt to:", "at rcpt state", "at data state", " rp:", " mi:", " dt:", " hl:", "recipient address rejected", "must issue a starttls"},
 		[]Stage{StageRcpt, StageRcpt, StageEndOfData, StageRcpt, StageMail, StageEndOfData, StageEHLO, StageRcpt, StageMail}},
-}
-
-func stageOf(table []stageWords, low string) Stage {
-	for _, t := range table {
-		for rest, ok := low, true; ok; {
-			if _, rest, ok = strings.Cut(rest, t.anchor); !ok {
-				break
-			}
-			for i, words := range t.words {
-				if t.anchor == "" && strings.Contains(low, words) || t.anchor != "" && strings.HasPrefix(rest, words) {
-					return t.stages[i]
-				}
-			}
-			ok = t.anchor != ""
-		}
-	}
-	return ""
-}
+)
 
 // namedHost finds the server that a report's words name: "host
 // mx.example.net[192.0.2.1]", "mx.example.net (192.0.2.1)", "host
@@ -444,17 +480,8 @@ func namedHost(s string) Host {
 	if before, _, ok := strings.Cut(s, " #"); ok && lastName(before) != "" { // Exchange: "<mx.example.net #5.7.1 smtp;"
 		return Host{Name: lastName(before)}
 	}
-	low := lower(s)
-	for _, before := range []string{"connect to ", "talking to ", "lost connection with ", "conversation with ", "host ", "connected to ", "remote server ", "giving up on ", "domain name="} {
-		if i := strings.LastIndex(low, before); i == 0 || i > 0 && !isAlnum(low[i-1]) {
-			word := firstWord(s[i+len(before):])
-			if ip := parseIP(word); ip.IsValid() {
-				return Host{IP: ip}
-			}
-			if name := cleanHost(word); strings.Contains(name, ".") && isAlnum(name[len(name)-1]) {
-				return Host{Name: name}
-			}
-		}
+	if host := introducedHost(s); host != (Host{}) {
+		return host
 	}
 	for word := range strings.FieldsSeq(s) {
 		word, _, _ = strings.Cut(strings.TrimRight(word, ".,;:"), ":")
@@ -463,6 +490,31 @@ func namedHost(s string) Host {
 		}
 	}
 	return h
+}
+
+// hosts are words before the name of a server, the most telling first.
+var hosts = newPhrases("connect to ", "talking to ", "lost connection with ", "conversation with ", "host ", "connected to ", "remote server ", "giving up on ", "domain name=")
+
+// introducedHost is the host behind such words; of the same words the last
+// count.
+func introducedHost(s string) Host {
+	var last [9]int // one more than the place of each
+	for i, w := hosts.find(s, 0); i >= 0; i, w = hosts.find(s, i+1) {
+		last[w] = i + 1
+	}
+	for w, i := range last {
+		if i == 0 || i > 1 && isAlnum(s[i-2]) {
+			continue
+		}
+		word := firstWord(s[i-1+len(hosts.words[w]):])
+		if ip := parseIP(word); ip.IsValid() {
+			return Host{IP: ip}
+		}
+		if name := cleanHost(word); strings.Contains(name, ".") && isAlnum(name[len(name)-1]) {
+			return Host{Name: name}
+		}
+	}
+	return Host{}
 }
 
 func firstWord(s string) string {
@@ -498,7 +550,7 @@ func ourAddress(reply string, remote netip.Addr) netip.Addr {
 		word := strings.TrimRight(reply[i:j], ".:")
 		if strings.Count(word, ".") == 3 || strings.Count(word, ":") >= 2 {
 			ip := parseIP(word)
-			if ip.IsValid() && ip != remote && !ip.IsLoopback() && !ip.IsUnspecified() && isOurs(lower(reply[max(0, i-60):i]), lower(reply[j:min(len(reply), j+40)])) {
+			if ip.IsValid() && ip != remote && !ip.IsLoopback() && !ip.IsUnspecified() && isOurs(reply[max(0, i-60):i], reply[j:min(len(reply), j+40)]) {
 				return ip
 			}
 			i = j
@@ -510,16 +562,20 @@ func ourAddress(reply string, remote netip.Addr) netip.Addr {
 // isOurs judges the words before and after an address. "Resolves to" and the
 // like speak of a third address.
 func isOurs(before, after string) bool {
-	if strings.HasSuffix(strings.TrimRight(before, " ["), " through") || strings.HasSuffix(strings.TrimRight(before, " ["), " resolves to") {
+	if near := strings.TrimRight(before, " ["); hasSuffixFold(near, " through") || hasSuffixFold(near, " resolves to") {
 		return false
 	}
-	return containsAny(before, ours) || containsAny(after, []string{"blocked", "listed", "rejected", "not allowed", "banned", "blacklist", "is not", "has been", "temporarily"})
+	return containsFold(before, "ip") || oursBefore.in(before) || oursAfter.in(after)
 }
 
-var ours = []string{
-	"client", "from ", "from [", "ip", "block", "listed", "host", "refused", "banned", "reject", "connection", "connecting", "server [",
-	"sender", "sending", "reverse", "ptr", "dns", "rbl", "reputation", "spam", "your ", "not accept", "denied",
-}
+// The words that speak of an address as the client's.
+var (
+	oursBefore = newPhrases(
+		"client", "from ", "from [", "block", "listed", "host", "refused", "banned", "reject", "connection", "connecting", "server [",
+		"sender", "sending", "reverse", "ptr", "dns", "rbl", "reputation", "spam", "your ", "not accept", "denied",
+	)
+	oursAfter = newPhrases("blocked", "listed", "rejected", "not allowed", "banned", "blacklist", "is not", "has been", "temporarily")
+)
 
 func containsAny(s string, words []string) bool {
 	for _, w := range words {

@@ -7,7 +7,7 @@ import (
 
 // readMessage reads one message, up to its end in l.
 func readMessage(l *lines) *Report {
-	r := &reader{lines: l, rep: &Report{}, raw: make([]byte, 0, 4<<10)}
+	r := &reader{lines: l, rep: &Report{}}
 	for r.next() { // empty lines before the header
 		if len(r.lines.text) > 0 {
 			r.back()
@@ -74,10 +74,8 @@ func (r *reader) conclude(notice string, pasted bool) {
 	if rep.ReportingHost = parseHost(host).Name; rep.ReportingHost == "" {
 		rep.ReportingHost = signedHost(notice)
 	}
-	if !rep.Original.Complete {
-		if size := toldSize(notice); size > 0 {
-			rep.Original.Size = size
-		}
+	if size := toldSize(notice); size > 0 {
+		rep.Original.Size = size
 	}
 	if rep.Date.IsZero() {
 		rep.Date = r.dsn.date()
@@ -113,15 +111,15 @@ func (r *reader) conclude(notice string, pasted bool) {
 // signedHost is the host by which a server without Reporting-MTA signs.
 func signedHost(notice string) string {
 	head := notice[:min(len(notice), 1000)]
-	for _, words := range []string{"mail system at host ", "program at ", "mail server on "} {
-		if _, after, ok := strings.Cut(head, words); ok {
-			if name := cleanHost(firstWord(after)); strings.Contains(name, ".") {
-				return name
-			}
+	for i, w := signatures.find(head, 0); i >= 0; i, w = signatures.find(head, i+1) {
+		if name := cleanHost(firstWord(head[i+len(signatures.words[w]):])); strings.Contains(name, ".") {
+			return name
 		}
 	}
 	return ""
 }
+
+var signatures = newPhrases("mail system at host ", "program at ", "mail server on ")
 
 // notice is the text for people, without the original that may follow it, and
 // without the delivery status that some put into it.
@@ -164,7 +162,7 @@ var spaces = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u00a0", " ", "\u300
 // normalize makes every newline one, and every space that looks like one.
 func normalize(s string) string {
 	for i := range len(s) {
-		if s[i] >= 0x80 || s[i] == '\r' {
+		if c := s[i]; c >= 0xC2 || c == '\r' { // as all of those begin
 			return spaces.Replace(s)
 		}
 	}
@@ -184,21 +182,13 @@ func dedent(s string) string {
 // embeddedStatus reads delivery status groups that stand in a text, and gives
 // the text without them.
 func (r *reader) embeddedStatus(body string) string {
-	if !containsAny(body, []string{"inal-R", "inal-r", "INAL-R"}) {
+	start := lineWith(body, "final-recipient")
+	if start < 0 || !isField([]byte(body[start:min(len(body), start+20)])) {
 		return body
 	}
-	at := indexFold(body, "\nfinal-recipient:")
-	if at < 0 {
-		if at = indexFold(body, "\nfinal-recipient :"); at < 0 && indexFold(body[:min(len(body), 16)], "final-recipient:") != 0 {
-			return body
-		}
-	}
-	start := max(at, 0)
-	for _, first := range []string{"\nreporting-mta:", "\naction:"} {
-		if i := indexFold(body[:start+1], first); i >= 0 {
+	for _, first := range []string{"reporting-mta:", "action:"} {
+		if i := lineWith(body[:start], first); i >= 0 {
 			start = i
-		} else if indexFold(body[:min(len(body), 16)], first[1:]) == 0 {
-			start = 0
 		}
 	}
 	if len(r.dsn.groups) > 0 {
@@ -215,6 +205,22 @@ func (r *reader) embeddedStatus(body string) string {
 	}
 	r.dsn.flush()
 	return body[:start] + "\n" + rest
+}
+
+// lineWith is where the first line begins that begins with prefix, which is in
+// lower case; -1 where there is none.
+func lineWith(s, prefix string) int {
+	for pos := 0; pos < len(s); {
+		if hasPrefixFold(s[pos:], prefix) {
+			return pos
+		}
+		i := strings.IndexByte(s[pos:], '\n')
+		if i < 0 {
+			break
+		}
+		pos += i + 1
+	}
+	return -1
 }
 
 // failures joins what the machine-readable part says with what the words say.
