@@ -199,7 +199,8 @@ func (a adviser) advice() []Advice {
 	case Cleared:
 		return []Advice{{PartySender, "send-again", a.args()}}
 	case Inconclusive:
-		return append([]Advice{{PartyUnknown, a.whatWouldDecide(), a.args()}}, a.byCategory()...)
+		decide := Advice{PartyUnknown, a.whatWouldDecide(), a.args()}
+		return append([]Advice{decide}, slices.DeleteFunc(a.byCategory(), func(b Advice) bool { return b.Code == decide.Code })...)
 	}
 	return a.byCategory()
 }

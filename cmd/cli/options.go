@@ -235,11 +235,20 @@ func (a *app) classifier() (*classify.Classifier, error) {
 	if a.opt.rules == "" {
 		return c, nil
 	}
+	own, err := a.ownRules()
+	if err != nil {
+		return nil, err
+	}
+	return c.With(own), nil
+}
+
+// ownRules are those in the folder of --rules, proved.
+func (a *app) ownRules() (*classify.Classifier, error) {
 	own, err := classify.Load(os.DirFS(a.opt.rules))
 	if err != nil {
 		return nil, failed("file", "flag", "rules", "name", a.opt.rules, "error", err.Error())
 	}
-	return c.With(own), nil
+	return own, nil
 }
 
 // defaultControls are mail servers that have answered on port 25 for many

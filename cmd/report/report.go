@@ -46,6 +46,10 @@ func (t *Text) Write(v any) error {
 		return t.Lists(v)
 	case Explanation:
 		return t.Explain(v)
+	case Rule:
+		return t.rule(v)
+	case Proofs:
+		return t.proofs(v)
 	}
 	return fmt.Errorf("no words for a %T", v)
 }
@@ -61,7 +65,7 @@ func (t *Text) Report(r probe.Report) error {
 	t.advice(r.Advice)
 	if v := r.Verification; v != nil {
 		t.findings(v)
-		t.seen("label.limits", "limit.", v.Limits)
+		t.limits(v)
 		t.seen("label.also", "also.", v.AlsoSeen)
 	} else if r.Kind != bounce.KindBackscatter {
 		t.notLooked = true
@@ -96,6 +100,13 @@ func (t *Text) flush() error {
 			return err
 		}
 	}
+	_, err := t.Out.Write(t.page.Bytes())
+	return err
+}
+
+// run writes the page as one of a list, without an empty line between.
+func (t *Text) run() error {
+	defer t.page.Reset()
 	_, err := t.Out.Write(t.page.Bytes())
 	return err
 }
@@ -152,6 +163,11 @@ func (t *Text) headline(r probe.Report) {
 // colleague can be shown. That the control hosts answer is only half of one.
 func (t *Text) proof(v *probe.Verification) string {
 	proof := ""
+	for _, l := range v.Limits {
+		if l.Code == "port25-closed" { // no single finding says as much
+			return t.say("limit."+l.Code, l.Args)
+		}
+	}
 	for _, f := range v.Findings {
 		if f.Outcome != probe.Skipped && slices.Contains(v.Because, f.Code) && (proof == "" || f.Code != "control.ok") {
 			proof = t.say("finding."+f.Code, t.args(f.Args))
@@ -313,6 +329,17 @@ func (t *Text) table(findings []probe.Finding) {
 			}
 		}
 	}
+}
+
+// limits says what bounds the verdict: why it is no firmer or, where it is
+// firm, what is to be kept in mind. What stands beside the verdict as its proof
+// is not said again.
+func (t *Text) limits(v *probe.Verification) {
+	label := "label.limits"
+	if v.Verdict == probe.Confirmed || v.Verdict == probe.Cleared {
+		label = "label.remarks"
+	}
+	t.seen(label, "limit.", slices.DeleteFunc(slices.Clone(v.Limits), func(l probe.Seen) bool { return l.Code == "port25-closed" }))
 }
 
 // once leaves out the look at the host that refused where it is one of the
