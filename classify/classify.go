@@ -43,8 +43,8 @@
 //	15 tls-failed           one side demands encryption that the other does not give
 //	16 remote-fault         their server is out of order, or the mail goes in circles
 //
-// The rules are data (rules/*.toml): a file for each category and for each
-// provider with codes of its own. Each rule carries its proof, a reply that it
+// The rules are data (rules/*.toml): a file for each category in English, for
+// each family of other languages, and for each provider with codes of its own. Each rule carries its proof, a reply that it
 // must name and one that it must not touch. [Load] reads an admin's own rules
 // in the same form.
 package classify

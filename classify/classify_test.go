@@ -1,7 +1,8 @@
 package classify
 
 import (
-	"io/fs"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,12 +15,46 @@ import (
 )
 
 func TestBuiltInRulesAreProved(t *testing.T) {
-	rules, err := fs.Sub(builtIn, "rules")
+	for _, fault := range Default().Prove() {
+		t.Error(fault)
+	}
+}
+
+// What a start reads the short way is what the parser reads, less the proofs.
+func TestSkimmingReadsWhatTheParserReads(t *testing.T) {
+	whole, err := read(builtIn, "rules", parse)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(rules); err != nil {
+	for i := range whole.rules {
+		r := &whole.rules[i]
+		r.Example, r.Counter, r.Source, r.Line = nil, nil, "", 0
+	}
+	for i := range whole.statuses {
+		whole.statuses[i].Name, whole.statuses[i].Source = "", ""
+	}
+	short, err := read(builtIn, "rules", skimmer{}.read)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(whole, short, cmp.AllowUnexported(library{}, list{}, Status{}, codeMeaning{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSkimmingRefusesWhatItDoesNotKnow(t *testing.T) {
+	for _, text := range []string{"colour = \"red\"", "[[shelf]]", "[[category]]", "[[rule]]\nid = x", "[[rule]]\nany = [", "[[rule]]\nany = [\"a\" \"b\"", "[[rule]]\nraw = yes", "[[code]]\ncode = \"550\"", "[[rule]]\nid = \"a\" # b"} {
+		if f, err := (skimmer{}).read("x.toml", []byte(text)); err == nil {
+			t.Errorf("%q is read as %+v", text, f)
+		}
+	}
+}
+
+func TestRulesComeWithTheirProofsAndPlaces(t *testing.T) {
+	for _, r := range Default().Rules() {
+		if len(r.Example) == 0 || len(r.Counter) == 0 || r.Source == "" || r.File == "" || r.Line == 0 {
+			t.Errorf("%+v", r)
+		}
 	}
 }
 
@@ -132,6 +167,28 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// testdata/paraphrases.txt says each category in words that are no server's own.
+func TestOtherWordsForTheSame(t *testing.T) {
+	text, err := os.ReadFile("testdata/paraphrases.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Default()
+	for line := range strings.Lines(string(text)) {
+		want, reply, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if got := c.Classify(said(reply)); got.Slug != want {
+			t.Errorf("%s\n\tis %s by %v; want %s", reply, got.Slug, got.Evidence, want)
+		}
+	}
+}
+
+func TestBlockedUsingQuotesTheZoneAsWritten(t *testing.T) {
+	got := Default().Classify(said("554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using dnsbl.example.net; https://dnsbl.example.net/query/192.0.2.25"))
+	if got.List != "dnsbl.example.net" || got.Evidence[0].Rule != "blocklisted.blocked-using" {
+		t.Errorf("list %q by %v", got.List, got.Evidence)
+	}
+}
+
 func TestWordsThatMislead(t *testing.T) {
 	tests := []struct {
 		name string
@@ -184,12 +241,40 @@ func TestWordsThatMislead(t *testing.T) {
 		{"a URL in the message is content, whatever list has it", 4, said("550 Blacklisted URL in message. See http://lookup.uribl.com.")},
 		{"access denied at a recipient's directory", 1, said("550 5.4.1 Recipient address rejected: Access denied.")},
 		{"a joke that still names the address", 8, said("550 ip in prison")},
+		{"a provider's own low opinion of an address is its own ban", 8, said("550 5.7.1 this message is suspicious due to the very low reputation of the sending IP address")},
+		{"the same for a while is a limit", 13, said("421 4.7.0 this message is suspicious due to the very low reputation of the sending IP address")},
+		{"a DKIM domain in a complaint about the rate", 13, said("421 4.7.28 unusual rate of unsolicited mail originating from your DKIM domain")},
+		{"SMTPUTF8 that is not offered is no TLS", 6, said("SMTPUTF8 is required, but was not offered by host mx.example.net[192.0.2.1]")},
+		{"a page is no link in the message", 11, said("550 192.0.2.4 is in an RBL: Blocked - see https://www.spamcop.net/bl.shtml?192.0.2.4")},
+		{"a code that says only that something failed", 0, said("554 5.0.0 Transaction failed")},
 		{"words that nobody knows", 0, said("550 Dumb.")},
 	}
 	c := Default()
 	for _, tt := range tests {
 		if got := c.Classify(tt.f); got.Category != tt.want {
 			t.Errorf("%s: %q%q is %s by %v; want %s", tt.name, tt.f.Reply.Text, tt.f.Text, got.Slug, got.Evidence, tt.want.Slug())
+		}
+	}
+}
+
+func TestAccentsMakeNoDifference(t *testing.T) {
+	c := Default()
+	for _, text := range []string{"550 Usuário não encontrado", "550 USUARIO NAO ENCONTRADO", "550 Schránka neexistuje", "550 schranka neexistuje"} {
+		if got := c.Classify(said(text)); got.Category != UnknownRecipient || !strings.Contains(text, got.Evidence[0].Quote) {
+			t.Errorf("%s is %s by %v", text, got.Slug, got.Evidence)
+		}
+	}
+}
+
+func TestProveNamesThePlaceOfEveryFault(t *testing.T) {
+	const file = "# ours\n[[rule]]\nid = \"%s\"\ncategory = \"rejected\"\nany = [\"gone fishing\"]\nexample = [\"550 %s\"]\ncounter = [\"550 here\"]\n"
+	_, err := Load(fstest.MapFS{
+		"a.toml": {Data: fmt.Appendf(nil, file, "x", "gone hunting")},
+		"b.toml": {Data: fmt.Appendf(nil, file, "y", "gone swimming")},
+	})
+	for _, want := range []string{`a.toml:2: rule "x"`, `b.toml:2: rule "y"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
 		}
 	}
 }
@@ -228,6 +313,8 @@ func TestListThatTheReplyNames(t *testing.T) {
 	}{
 		{"554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.9", "zen.spamhaus.org", ""},
 		{"554 5.7.1 Client host [192.0.2.9] blocked using BL.Example.com", "bl.example.com", ""},
+		{"554 5.7.1 Client host [192.0.2.25] blocked using dnsbl.example.net", "dnsbl.example.net", ""},
+		{"554 Host found in DNS blacklist at rbl.example.net", "rbl.example.net", ""},
 		{"550 192.0.2.9 is listed in dnsbl-2.uceprotect.net", "dnsbl-2.uceprotect.net", ""},
 		{"550 192.0.2.44 is blacklisted, see http://www.spamhaus.org/query/bl?ip=192.0.2.44", "zen.spamhaus.org", ""},
 		{"553 http://cbl.abuseat.org/lookup.cgi?ip=192.0.2.46", "zen.spamhaus.org", ""},

@@ -72,13 +72,7 @@ func (c Category) listed() bool { return c == Blocklisted || c == Rejected }
 
 // wake gathers the rules whose literals were found, each once and in order.
 func (t *trial) wake(c *Classifier) {
-	t.awake = t.awake[:0]
-	for _, l := range t.masked.found {
-		t.awake = append(t.awake, c.masked.literals[l].rules...)
-	}
-	for _, l := range t.raw.found {
-		t.awake = append(t.awake, c.raw.literals[l].rules...)
-	}
+	t.awake = c.raw.wake(&t.raw, c.masked.wake(&t.masked, t.awake[:0]))
 	slices.Sort(t.awake)
 	t.awake = slices.Compact(t.awake)
 }
@@ -224,7 +218,7 @@ func (c *Classifier) judgeStatus(t *trial, status string) {
 		rank = firmStatusRank
 	}
 	t.matches = append(t.matches, match{category: s.category, rivals: s.rivals, rank: rank,
-		remote: true, confidence: Weak, id: "status." + s.Code, quote: status, from: FromStatus})
+		remote: true, confidence: Weak, id: s.id, quote: status, from: FromStatus})
 }
 
 // judgeCode lets the reply code speak. A code that tells nothing still names
@@ -234,7 +228,6 @@ func (c *Classifier) judgeCode(t *trial, f *bounce.Failure) {
 	if m == nil {
 		return
 	}
-	quote := strconv.Itoa(m.Code)
 	t.matches = append(t.matches, match{category: m.category, rivals: m.rivals, rank: codeRank,
-		remote: true, confidence: Weak, id: "code." + quote, quote: quote, from: FromCode})
+		remote: true, confidence: Weak, id: m.id, quote: m.quote, from: FromCode})
 }

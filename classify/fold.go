@@ -132,6 +132,8 @@ func foldRune(r rune) rune {
 		return r
 	case 0xc0 <= r && r < 0x180:
 		return rune(unaccented[r-0xc0])
+	case 0x3040 <= r && r < 0xd7b0: // kana, Han and Hangul have one case
+		return r
 	case 0xff01 <= r && r <= 0xff5e: // full-width ASCII
 		return foldRune(r - 0xfee0)
 	}
@@ -166,6 +168,10 @@ func foldString(s string) string {
 func isFolded(s string) bool {
 	last := rune(0)
 	for _, r := range s {
+		if 'a' <= r && r <= 'z' {
+			last = r
+			continue
+		}
 		if r == '_' || r == '…' || r == ' ' && last == ' ' || foldRune(r) != r {
 			return false
 		}

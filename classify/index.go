@@ -1,6 +1,9 @@
 package classify
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // minLiteral is the shortest literal that a rule may rest on: the index works
 // on three bytes.
@@ -11,7 +14,6 @@ const minLiteral = 3
 // that a text of 200 bytes costs some 200 look-ups, however many rules there are.
 type index struct {
 	literals []literal
-	ids      map[string]int32
 	first    [1 << 14]int32 // by gram: 1 + the place in entries of the first
 	load     [1 << 14]uint8
 	entries  []entry
@@ -21,8 +23,8 @@ type index struct {
 // stands for the edge of a word.
 type literal struct {
 	text       string
-	start, end bool    // there must be an edge of a word
-	rules      []int32 // that wait for it
+	start, end bool  // there must be an edge of a word
+	wakes      int32 // 1 + the rule that waits for it
 }
 
 type entry struct {
@@ -37,12 +39,8 @@ func gram(a, b, c byte) uint32 {
 
 // add files a folded literal and returns its number.
 func (x *index) add(text string) int32 {
-	if id, ok := x.ids[text]; ok {
-		return id
-	}
 	id := int32(len(x.literals))
 	bare := strings.TrimSpace(text)
-	x.ids[text] = id
 	x.literals = append(x.literals, literal{text: bare, start: text[0] == ' ', end: text[len(text)-1] == ' '})
 	best, at := uint32(0), -1
 	for i := range len(bare) - minLiteral + 1 {
@@ -91,6 +89,16 @@ func (l *literal) standsAt(text []byte, from int) bool {
 		(!l.end || to == len(text) || !isAlnum(text[to]))
 }
 
+// wake appends the rules that wait for what was found.
+func (x *index) wake(h *hits, rules []int32) []int32 {
+	for _, l := range h.found {
+		if r := x.literals[l].wakes; r > 0 {
+			rules = append(rules, r-1)
+		}
+	}
+	return rules
+}
+
 // longest is the place of the longest of the literals that were found.
 func (x *index) longest(ids []int32, h *hits) (i, j int, ok bool) {
 	for _, id := range ids {
@@ -99,6 +107,11 @@ func (x *index) longest(ids []int32, h *hits) (i, j int, ok bool) {
 		}
 	}
 	return i, j, ok
+}
+
+// grow makes room for n literals.
+func (x *index) grow(n int) {
+	x.literals, x.entries = slices.Grow(x.literals, n), slices.Grow(x.entries, n)
 }
 
 func (x *index) addAll(texts []string) []int32 {

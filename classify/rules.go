@@ -36,8 +36,8 @@ const (
 
 // Rule recognises one way in which servers word a reason.
 //
-// Literals and the pattern are matched against the folded text: lower case,
-// single blanks, plain quotes and dashes, with "_" as a blank, and with names
+// Literals and the pattern are matched against the folded text: lower case
+// without accents, single blanks, plain quotes and dashes, with "_" as a blank, and with names
 // masked as {addr}, {host}, {ip} and {url}. A blank at the end of a literal
 // stands for the edge of a word.
 type Rule struct {
@@ -136,7 +136,7 @@ func (l *lazyPattern) get() *regexp.Regexp {
 // Default gives the built-in rules. Their proofs are left out, since the tests
 // run them: reading the files is most of what a start costs.
 func Default() *Classifier {
-	ours, err := read(builtIn, "rules", proved)
+	ours, err := read(builtIn, "rules", skimmer{}.read)
 	if err != nil {
 		// Cannot happen with the files that the tests have read. A classifier
 		// that knows nothing answers everything with an honest unknown.
@@ -150,7 +150,7 @@ func Default() *Classifier {
 // that does not compile, a rule without example or counter, and a proof that
 // fails are errors that name the file and the rule.
 func Load(fsys fs.FS) (*Classifier, error) {
-	own, err := read(fsys, ".", unproved)
+	own, err := read(fsys, ".", parse)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (c *Classifier) whole() library {
 	if len(c.ours.rules) == 0 {
 		return library{}
 	}
-	ours, err := read(builtIn, "rules", unproved)
+	ours, err := read(builtIn, "rules", parse)
 	if err != nil {
 		return c.ours
 	}
@@ -191,15 +191,10 @@ func (l library) and(o library) library {
 	}
 }
 
-// trust says how files are read.
-type trust bool
+// decoder reads one file of rules.
+type decoder func(name string, text []byte) (file, error)
 
-const (
-	unproved trust = false // whole, and every word of them is checked
-	proved   trust = true  // only what classifying needs
-)
-
-func read(fsys fs.FS, dir string, t trust) (library, error) {
+func read(fsys fs.FS, dir string, decode decoder) (library, error) {
 	names, err := fs.Glob(fsys, path.Join(dir, "*.toml"))
 	if err != nil {
 		return library{}, err
@@ -210,61 +205,35 @@ func read(fsys fs.FS, dir string, t trust) (library, error) {
 	var l library
 	for _, name := range names {
 		text, err := fs.ReadFile(fsys, name)
-		if err == nil {
-			err = l.add(path.Base(name), text, t)
+		if err != nil {
+			return library{}, err
 		}
+		f, err := decode(path.Base(name), text)
 		if err != nil {
 			return library{}, fmt.Errorf("%s: %w", name, err)
 		}
+		l.rules = append(l.rules, f.Rules...)
+		l.lists = append(l.lists, f.Lists...)
+		l.statuses = append(l.statuses, f.Statuses...)
+		l.codes = append(l.codes, f.Codes...)
 	}
 	return l, nil
 }
 
-// add appends what a file holds.
-func (l *library) add(name string, text []byte, t trust) error {
-	f, err := decode(text, t)
-	if err != nil {
-		return err
-	}
-	f.complete(name)
-	if t == unproved {
-		f.number(text)
-		if err := f.check(); err != nil {
-			return err
-		}
-	}
-	l.rules = append(l.rules, f.Rules...)
-	l.lists = append(l.lists, f.Lists...)
-	l.statuses = append(l.statuses, f.Statuses...)
-	l.codes = append(l.codes, f.Codes...)
-	return nil
-}
-
-func decode(text []byte, t trust) (file, error) {
+// parse reads a whole file, and checks every word of it.
+func parse(name string, text []byte) (file, error) {
 	var f file
-	if t == proved {
-		return f, toml.Unmarshal(bare(text), &f)
-	}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f)
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {
 		return f, errors.New(unknown.String())
 	}
-	return f, err
-}
-
-// bare leaves out the lines that classifying does not need. In the built-in
-// files each stands on one line.
-func bare(text []byte) []byte {
-	kept := make([]byte, 0, len(text))
-	for line := range bytes.Lines(text) {
-		switch key, _, _ := bytes.Cut(line, []byte(" = ")); string(key) {
-		case "example", "counter", "source", "name":
-		default:
-			kept = append(kept, line...)
-		}
+	if err != nil {
+		return f, err
 	}
-	return kept
+	f.complete(name)
+	f.number(text)
+	return f, f.check()
 }
 
 // complete gives the rules what they take from their file, and the defaults.
@@ -370,7 +339,7 @@ func (r *Rule) check() error {
 // so that the weak ones need not be asked where a strong one has spoken.
 func build(own, ours library) *Classifier {
 	c := &Classifier{own: own, ours: ours, rules: make([]rule, len(own.rules)+len(ours.rules)), zone: lazyPattern{text: namedZone}}
-	c.masked.ids, c.raw.ids = make(map[string]int32, 8*len(c.rules)), make(map[string]int32, 2*len(c.rules))
+	c.masked.grow(own.literals() + ours.literals())
 	n := 0
 	for _, part := range []struct {
 		rules []Rule
@@ -393,6 +362,15 @@ func build(own, ours library) *Classifier {
 	return c
 }
 
+// literals counts what the rules look for.
+func (l *library) literals() int {
+	n := 0
+	for i := range l.rules {
+		n += len(l.rules[i].Any) + len(l.rules[i].All) + len(l.rules[i].Not)
+	}
+	return n
+}
+
 // prepare makes the rule that stands at a place ready.
 func (c *Classifier) prepare(at int32, r *Rule, lead int) {
 	made := &c.rules[at]
@@ -411,6 +389,6 @@ func (c *Classifier) prepare(at int32, r *Rule, lead int) {
 		wake = made.all[:1]
 	}
 	for _, l := range wake {
-		x.literals[l].rules = append(x.literals[l].rules, at)
+		x.literals[l].wakes = at + 1
 	}
 }

@@ -3,6 +3,7 @@ package classify
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"diagnose/classify/bounce"
@@ -20,6 +21,7 @@ type Status struct {
 
 	category Category
 	rivals   []Category
+	id       string // as evidence names it
 }
 
 // codeMeaning is what a reply code means where nothing else is known.
@@ -29,8 +31,9 @@ type codeMeaning struct {
 	Category string         `toml:"category"`
 	Rivals   []string       `toml:"rivals"`
 
-	category Category
-	rivals   []Category
+	category  Category
+	rivals    []Category
+	id, quote string
 }
 
 // learn takes over what the libraries say of codes, the first before the second.
@@ -39,7 +42,7 @@ func (c *Classifier) learn(own, ours library) {
 	c.statuses = make(map[string]*Status, len(both))
 	for i := range both {
 		s := &both[i]
-		s.category, s.rivals = category(s.Category), categories(s.Rivals)
+		s.category, s.rivals, s.id = category(s.Category), categories(s.Rivals), "status."+s.Code
 		if c.statuses[s.Code] == nil {
 			c.statuses[s.Code] = s
 		}
@@ -47,7 +50,8 @@ func (c *Classifier) learn(own, ours library) {
 	c.codes = slices.Concat(own.codes, ours.codes)
 	for i := range c.codes {
 		m := &c.codes[i]
-		m.category, m.rivals = category(m.Category), categories(m.Rivals)
+		m.category, m.rivals, m.quote = category(m.Category), categories(m.Rivals), strconv.Itoa(m.Code)
+		m.id = "code." + m.quote
 	}
 }
 

@@ -101,7 +101,7 @@ func (c Confidence) depth() int {
 
 // verdict makes the answer of the sorted matches.
 func (t *trial) verdict() Classification {
-	a := Classification{Slug: Unknown.Slug(), Confidence: Weak, Evidence: []Evidence{}, Rivals: []Rival{}}
+	a := Classification{Slug: Unknown.Slug(), Confidence: Weak, Evidence: make([]Evidence, 0, len(t.matches)), Rivals: []Rival{}}
 	if len(t.matches) == 0 {
 		return a
 	}

@@ -158,6 +158,8 @@ func TestReplyIsToldFromTheReportsOwnWords(t *testing.T) {
 			Failure{Stage: StageQueue, Reply: Reply{421, "4.4.2", "421 4.4.2 Connection timed out"}, Text: "554 4.4.7 Message expired: unable to deliver in 840 minutes."}},
 		{"550-5.7.1 Our system has detected that this message is\u00a0likely 550-5.7.1 suspicious. 550 5.7.1 See our help",
 			Failure{Reply: Reply{550, "5.7.1", "550-5.7.1 Our system has detected that this message is likely suspicious. See our help"}}},
+		{"554 5.7.1 client [IPv6:2001:db8::9] blocked",
+			Failure{Reply: Reply{554, "5.7.1", "554 5.7.1 client [IPv6:2001:db8::9] blocked"}, SendingIP: ip("2001:db8::9")}},
 		{"550 550 5.7.1 refused", Failure{Reply: Reply{550, "5.7.1", "550 550 5.7.1 refused"}}},
 		{"421, \"4.7.0\", closing connection", Failure{Reply: Reply{421, "4.7.0", "421, \"4.7.0\", closing connection"}}},
 		{"553 sorry, not in my list (#5.7.1)", Failure{Reply: Reply{553, "5.7.1", "553 sorry, not in my list (#5.7.1)"}}},

@@ -101,8 +101,10 @@ func (r *reader) isFeedback(notice string) bool {
 	if kind := r.header.param("report-type"); kind != "" || len(r.dsn.groups) > 0 {
 		return strings.EqualFold(kind, "feedback-report") || strings.EqualFold(kind, "disposition-notification")
 	}
-	return containsFold(notice[:min(len(notice), 1000)], "abuse report for") || hasPrefixFold(notice, "apple mail sent this email to unsubscribe")
+	return complaints.in(notice[:min(len(notice), 1000)])
 }
+
+var complaints = newPhrases("abuse report for", "apple mail sent this email to unsubscribe")
 
 // actionTold tells a warning from a failure by its words.
 func actionTold(subject, notice string) Action {

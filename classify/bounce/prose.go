@@ -10,7 +10,7 @@ type prose struct {
 	listed   bool // the addresses stood first on their lines
 	notice   string
 	session  session
-	known    map[string]int // the failures by their address; only where it may be needed
+	known    map[string]int // the failures by their address, where there are several
 	more     int            // failures that were too many to keep
 }
 
@@ -54,10 +54,7 @@ type block struct {
 }
 
 func (p *prose) add(b block) {
-	i, again := 0, false
-	if p.known != nil {
-		i, again = p.known[lower(b.address)]
-	}
+	i, again := p.known[lower(b.address)]
 	if !again && len(p.failures) >= maxFailures {
 		p.more++
 		return

@@ -246,17 +246,19 @@ func readReply(s string) Failure {
 	return f
 }
 
+// others are words about an address that is not the recipient's.
+var others = newPhrases("sender", "mail from", "envelope-from", "from:", "contact", "postmaster")
+
 // replyRecipient is the address that a reply speaks of, where it is not the
 // sender's.
 func replyRecipient(reply string) string {
-	low := lower(reply)
-	if i := strings.Index(low, "rcpt to:"); i >= 0 {
+	if i := indexFold(reply, "rcpt to:"); i >= 0 {
 		if start, end := nextAddress(reply, i); end > 0 {
 			return reply[start:end]
 		}
 	}
 	start, end := nextAddress(reply, 0)
-	if end == 0 || containsAny(low, []string{"sender", "mail from", "envelope-from", "from:", "contact", "postmaster"}) {
+	if end == 0 || others.in(reply) {
 		return ""
 	}
 	return reply[start:end]

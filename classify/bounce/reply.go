@@ -540,7 +540,7 @@ func lastName(s string) string {
 // not the remote's, and that the words around speak of as the client's.
 func ourAddress(reply string, remote netip.Addr) netip.Addr {
 	for i := 0; i < len(reply); i++ {
-		if !isHex(reply[i]) || i > 0 && (isHex(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && i > 1 && isHex(reply[i-2])) {
+		if reply[i] < '0' || reply[i] > '9' || i > 0 && (isAlnum(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && !startsAddress(reply[:i])) {
 			continue
 		}
 		j := i
@@ -557,6 +557,12 @@ func ourAddress(reply string, remote netip.Addr) netip.Addr {
 		}
 	}
 	return netip.Addr{}
+}
+
+// startsAddress tells a colon that stands before an address, not in one:
+// "client: 192.0.2.1", "IPv6:2001:db8::1".
+func startsAddress(before string) bool {
+	return hasSuffixFold(before, "ipv6:") || len(before) < 2 || !isHex(before[len(before)-2])
 }
 
 // isOurs judges the words before and after an address. "Resolves to" and the
@@ -576,12 +582,3 @@ var (
 	)
 	oursAfter = newPhrases("blocked", "listed", "rejected", "not allowed", "banned", "blacklist", "is not", "has been", "temporarily")
 )
-
-func containsAny(s string, words []string) bool {
-	for _, w := range words {
-		if strings.Contains(s, w) {
-			return true
-		}
-	}
-	return false
-}
