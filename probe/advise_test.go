@@ -104,7 +104,11 @@ func TestWhoActsAndHow(t *testing.T) {
 }
 
 func TestAdviceHasTheFactsToFillIn(t *testing.T) {
-	s := subject(remote("", mx1), func(s *Subject) { s.SendingIP = netip.MustParseAddr("2001:db8::9"); s.Ours.HELO = "mail.example.org"; s.Original.Size = 30000 })
+	s := subject(remote("", mx1), func(s *Subject) {
+		s.SendingIP = netip.MustParseAddr("2001:db8::9")
+		s.Ours.HELO = "mail.example.org"
+		s.Original.Size = 30000
+	})
 	v := Verification{Verdict: Confirmed, Category: 7, Findings: []Finding{look(StepSMTP, mx1), look(StepSMTP, mx2, size(9000)), look(StepSMTP, mx2, size(40000))}}
 	_, advice := Advise(classify.Classification{Category: 7}, s, &v)
 	for key, want := range map[string]string{
