@@ -30,7 +30,7 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	out := a.output()
 	err = inOrder(ctx, a.jobs(), inputs(args),
 		func(ctx context.Context, in input, send func(result) error) {
-			err := a.read(ctx, in, d, func(r probe.Report) error { return send(result{report: r}) })
+			err := a.read(ctx, in, d, func(r probe.Report) error { return send(result{report: &r}) })
 			if err != nil {
 				_ = send(result{err: err}) // fails where the run has ended, and nobody waits for it
 			}
@@ -40,15 +40,15 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 				a.unreadable(in.name, r.err)
 				return nil
 			}
-			a.judge(r.report)
-			return written(out.Write(r.report))
+			a.judge(*r.report)
+			return written(out.Write(*r.report))
 		})
 	return errors.Join(err, written(out.Close()))
 }
 
 // result is a report, or the end of an input.
 type result struct {
-	report probe.Report
+	report *probe.Report
 	err    error
 }
 
@@ -139,9 +139,14 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(
 		return err
 	}
 	defer r.Close()
-	all := bounce.All
+	reader, ok := a.readers.Get().(*bounce.Reader)
+	if !ok {
+		reader = new(bounce.Reader)
+	}
+	defer a.readers.Put(reader)
+	all := reader.All
 	if a.opt.lines {
-		all = bounce.Lines
+		all = reader.Lines
 	}
 	index := 1
 	for rep, err := range all(r) {

@@ -84,6 +84,7 @@ type app struct {
 	opt         options
 	status      int
 	interrupted bool
+	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
 }
 
 // oneAtATime keeps lines of several goroutines apart.

@@ -25,20 +25,11 @@ func inOrder[In, Out any](ctx context.Context, jobs int, inputs iter.Seq[In], wo
 	defer workers.Wait()
 	defer cancel()
 	queue := make(chan job, jobs)
-	slots := make(chan struct{}, jobs)
-	workers.Go(func() {
-		defer close(queue)
-		for in := range inputs {
-			j := job{in, make(chan Out, ahead)}
-			select {
-			case queue <- j:
-			case <-ctx.Done():
-				return
-			}
-			slots <- struct{}{} // a worker ends with the context, so this does too
-			workers.Go(func() {
-				defer func() { close(j.results); <-slots }()
-				work(ctx, in, func(r Out) error {
+	todo := make(chan job)
+	for range jobs { // they stay: a new goroutine would have to grow its stack for every input
+		workers.Go(func() {
+			for j := range todo {
+				work(ctx, j.in, func(r Out) error {
 					select {
 					case j.results <- r:
 						return nil
@@ -46,7 +37,21 @@ func inOrder[In, Out any](ctx context.Context, jobs int, inputs iter.Seq[In], wo
 						return ctx.Err()
 					}
 				})
-			})
+				close(j.results)
+			}
+		})
+	}
+	workers.Go(func() {
+		defer close(queue)
+		defer close(todo)
+		for in := range inputs {
+			j := job{in, make(chan Out, ahead)}
+			select {
+			case queue <- j:
+			case <-ctx.Done():
+				return
+			}
+			todo <- j // a worker ends with the context, so this does too
 		}
 	})
 	for j := range queue {

@@ -14,31 +14,37 @@ type JSON struct {
 	out   io.Writer
 	array bool
 	n     int
+	page  bytes.Buffer
+	enc   *json.Encoder // into page
 }
 
 // NewJSON returns a writer of one JSON array, or of JSON lines. Close ends the
 // array; it must be called even where nothing was written.
 func NewJSON(out io.Writer, array bool) *JSON { return &JSON{out: out, array: array} }
 
-// Write writes one value. Control characters in it, the terminal's included,
-// are escaped; text is otherwise left as it is.
+// Write writes one value, in one piece. Control characters in it, the
+// terminal's included, are escaped; text is otherwise left as it is.
 func (j *JSON) Write(v any) error {
-	lead := ""
-	if j.array {
-		lead = "[\n"
-		if j.n > 0 {
-			lead = ",\n"
-		}
+	j.page.Reset()
+	switch {
+	case j.array && j.n > 0:
+		j.page.WriteString(",\n")
+	case j.array:
+		j.page.WriteString("[\n")
 	}
 	j.n++
-	b, err := marshal(v)
-	if err != nil {
+	if j.enc == nil {
+		j.enc = json.NewEncoder(&j.page)
+		j.enc.SetEscapeHTML(false)
+	}
+	if err := j.enc.Encode(v); err != nil {
 		return err
 	}
-	if !j.array {
-		b = append(b, '\n')
+	text := j.page.Bytes()
+	if j.array {
+		text = bytes.TrimSuffix(text, []byte("\n"))
 	}
-	_, err = j.out.Write(append([]byte(lead), b...))
+	_, err := j.out.Write(escapeControls(text))
 	return err
 }
 
@@ -55,30 +61,19 @@ func (j *JSON) Close() error {
 	return err
 }
 
-// marshal is json.Marshal without the escapes for HTML, and with DEL, C1 and
-// direction controls escaped: JSON allows them raw, a terminal must not see
-// them.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return escapeControls(bytes.TrimRight(b.Bytes(), "\n")), nil
-}
-
-// escapeControls works on JSON text, where such characters can only stand
-// inside strings. What is below 0x20 the encoder has escaped already.
+// escapeControls escapes DEL, C1 and direction controls, which JSON allows raw
+// and a terminal must not see. It works on JSON text, where such characters
+// can only stand inside strings; what is below 0x20 the encoder has escaped.
 func escapeControls(text []byte) []byte {
-	if bytes.IndexFunc(text, hidden) < 0 {
+	raw := func(r rune) bool { return r >= 0x7f && hidden(r) }
+	if !bytes.ContainsFunc(text, raw) {
 		return text
 	}
 	out := make([]byte, 0, len(text)+64)
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
-		case !hidden(r):
+		case !raw(r):
 			out = append(out, text[:size]...)
 		case r > 0xffff:
 			a, b := utf16.EncodeRune(r)
