@@ -1,7 +1,10 @@
 package dnscheck_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"diagnose/dnscheck"
 	"diagnose/dnscheck/dnstest"
@@ -31,7 +34,7 @@ func TestAnAbsenceIsBelievedOnlyFromAServerThatSeesTheRoot(t *testing.T) {
 			if c.fault {
 				s.Fault(". NS", dnstest.Refuse)
 			}
-			r := dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: s.Resolver()}}
+			r := &dnscheck.Grounded{Resolver: s.Resolver()}
 			a, err := r.Lookup(t.Context(), dnscheck.Question{Name: c.ask, Type: dnscheck.TypeMX})
 			if err != nil || a.Status != c.want {
 				t.Errorf("got %s, %v; want %s", a.Status, err, c.want)
@@ -41,14 +44,27 @@ func TestAnAbsenceIsBelievedOnlyFromAServerThatSeesTheRoot(t *testing.T) {
 }
 
 func TestTheRootIsAskedForOnce(t *testing.T) {
-	s := dnstest.New(t, world)
-	r := dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: s.Resolver()}}
+	for _, fault := range []dnstest.Fault{0, dnstest.Silence} {
+		synctest.Test(t, func(t *testing.T) {
+			s := dnstest.New(t, world)
+			if fault != 0 {
+				s.Fault(". NS", fault)
+			}
+			askedOnce(t, s)
+		})
+	}
+}
+
+func askedOnce(t *testing.T, s *dnstest.Server) {
+	t.Helper()
+	r := &dnscheck.Grounded{Resolver: s.Resolver()}
 	for _, name := range []string{"a.example.", "b.example.", "c.example."} {
 		if _, err := r.Lookup(t.Context(), dnscheck.Question{Name: name, Type: dnscheck.TypeA}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := len(s.Queries()); n != 4 {
-		t.Errorf("%d questions, want 4: %v", n, s.Queries())
+	root := slices.DeleteFunc(s.Queries(), func(q string) bool { return !strings.HasPrefix(q, ". ") })
+	if len(root) == 0 || len(root) > 2 { // the client itself asks twice where nobody answers
+		t.Errorf("the root was asked for %d times: %v", len(root), s.Queries())
 	}
 }

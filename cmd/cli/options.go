@@ -347,15 +347,16 @@ func (a *app) resolver() (dnscheck.Resolver, error) {
 		}
 		servers = append(servers, netip.AddrPortFrom(ip, port))
 	}
-	if len(servers) == 0 {
-		var err error
-		if servers, err = dnscheck.SystemServers(); err != nil {
-			a.warn("hint.no-resolver", "error", err.Error())
-			a.saw(statusFailed)
-			return noResolver{}, nil
-		}
+	if len(servers) > 0 { // an admin's choice is believed
+		return &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}, nil
 	}
-	return dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}}, nil
+	servers, err := dnscheck.SystemServers()
+	if err != nil {
+		a.warn("hint.no-resolver", "error", err.Error())
+		a.saw(statusFailed)
+		return noResolver{}, nil
+	}
+	return &dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}}, nil
 }
 
 // noResolver stands in where the system has no resolver: it knows nothing.
