@@ -63,7 +63,7 @@ func askedOnce(t *testing.T, s *dnstest.Server) {
 			t.Fatal(err)
 		}
 	}
-	root := slices.DeleteFunc(s.Queries(), func(q string) bool { return !strings.HasPrefix(q, ". ") })
+	root := slices.DeleteFunc(s.Queries(), func(q string) bool { return !strings.HasPrefix(strings.TrimSpace(q), "NS") })
 	if len(root) == 0 || len(root) > 2 { // the client itself asks twice where nobody answers
 		t.Errorf("the root was asked for %d times: %v", len(root), s.Queries())
 	}
