@@ -28,7 +28,6 @@ func TestMain(m *testing.M) {
 
 // zones are what the stories' name server knows. Everything is on loopback.
 const zones = `
-	.                   300 IN NS  ns.example.net.
 	example.net.        300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
 	example.net.        300 IN MX  10 mx.example.net.
 	mx.example.net.     300 IN A   127.0.0.1
