@@ -158,10 +158,6 @@ func domain(address string) string {
 	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:])
 }
 
-// maxQuote bounds what a pattern spans: words that stand further apart say
-// different things. (A bound in the pattern itself makes it ten times slower.)
-const maxQuote = 120
-
 // find says where the rule's words stand: the match of its pattern, else its
 // longest literal.
 func (r *rule) find(x *index, h *hits, text []byte) (i, j int, ok bool) {
@@ -182,11 +178,7 @@ func (r *rule) find(x *index, h *hits, text []byte) (i, j int, ok bool) {
 	if p == nil {
 		return 0, 0, false
 	}
-	at := p.FindIndex(text)
-	if at == nil || at[0] == at[1] || at[1]-at[0] > maxQuote {
-		return 0, 0, false
-	}
-	return at[0], at[1], true
+	return p.find(text)
 }
 
 // segments counts the replies that begin in text: a chain of servers quotes

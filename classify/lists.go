@@ -1,5 +1,7 @@
 package classify
 
+import "bytes"
+
 // list is a block list as replies name it.
 type list struct {
 	Zone     string   `toml:"zone"`  // where it is asked; or the name of a list that no DNS query shows
@@ -17,7 +19,7 @@ const (
 
 // namedZone finds a zone that is not in the table: what a server says that it
 // used is a list of somebody's.
-const namedZone = `(?:block(?:ed|listed)|blacklisted|listed|found|rejected|refused|deferred) (?:using|in|at|by|on|via) (?:the )?(?:lookup site |dns(?:bl| blacklist)? (?:at )?)?['"(]?([a-z0-9_-]+(?:\.[a-z0-9_-]+)+)`
+const namedZone = `(?:block(?:ed|listed)|blacklisted|listed|found|rejected|refused|deferred) (?:using|in|at|by|on|via) (?:the )?(?:lookup site |dns(?:bl| blacklist)? (?:at )?)?['"(]?[a-z0-9_-]+(?:\.[a-z0-9_-]+)+`
 
 // list finds the block list that a text names. Of several that it knows, the
 // one with the longest name is the most exact ("zen.spamhaus.org" beside
@@ -34,9 +36,14 @@ func (c *Classifier) list(s *sheet, h *hits) (zone string, kind listKind) {
 	if best > 0 {
 		return zone, kind
 	}
-	m := c.zone.get().FindSubmatch(s.plain.text)
-	if m == nil || !isHost(m[1]) {
+	i, j, ok := c.zone.get().find(s.plain.text)
+	if !ok {
 		return "", ""
 	}
-	return string(m[1]), ""
+	name := s.plain.text[i:j]
+	name = name[bytes.LastIndexAny(name, ` '"(`)+1:]
+	if !isHost(name) {
+		return "", ""
+	}
+	return string(name), ""
 }

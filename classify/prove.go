@@ -3,7 +3,6 @@ package classify
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -49,7 +48,7 @@ func (c *Classifier) proveRule(r *rule) error {
 	if len(r.Example) == 0 || len(r.Counter) == 0 {
 		return errors.New("needs an example and a counter")
 	}
-	if _, err := regexp.Compile(r.Pattern); err != nil {
+	if _, err := compile(r.Pattern); err != nil {
 		return err
 	}
 	for _, e := range r.Example {

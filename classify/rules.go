@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -123,13 +122,13 @@ type rule struct {
 type lazyPattern struct {
 	text     string
 	once     sync.Once
-	compiled *regexp.Regexp
+	compiled *automaton
 }
 
 // get is the compiled pattern; nil where it does not compile, which the proofs
 // rule out.
-func (l *lazyPattern) get() *regexp.Regexp {
-	l.once.Do(func() { l.compiled, _ = regexp.Compile(l.text) })
+func (l *lazyPattern) get() *automaton {
+	l.once.Do(func() { l.compiled, _ = compile(l.text) })
 	return l.compiled
 }
 

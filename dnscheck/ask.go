@@ -23,6 +23,14 @@ func ask(ctx context.Context, r Resolver, name string, t Type) Answer {
 	return a
 }
 
+// askBelow asks about a domain's entry of that name, like _dmarc.
+func askBelow(ctx context.Context, r Resolver, entry, domain string, t Type) Answer {
+	if domain == "" { // the entry alone would be a name too
+		return ask(ctx, r, "", t)
+	}
+	return ask(ctx, r, entry+"."+domain, t)
+}
+
 func lookup(ctx context.Context, r Resolver, q Question) Answer {
 	start := time.Now()
 	a, err := r.Lookup(ctx, q)

@@ -2,7 +2,7 @@ package dnscheck
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,7 +44,7 @@ func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 	}
 	// The flight belongs to all who wait for it, so the first caller's end is
 	// not its own; the Resolver bounds it.
-	flight := c.flights.DoChan(fmt.Sprint(q), func() (any, error) {
+	flight := c.flights.DoChan(q.key(), func() (any, error) {
 		a, err := c.Resolver.Lookup(context.WithoutCancel(ctx), q)
 		if err == nil {
 			c.keep(q, a)
@@ -57,6 +57,11 @@ func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 	case <-ctx.Done():
 		return Answer{Question: q, Status: Timeout, Err: ctx.Err().Error()}, ctx.Err()
 	}
+}
+
+// key tells questions apart; no name has a space.
+func (q Question) key() string {
+	return strconv.Itoa(int(q.Type)) + " " + strconv.FormatBool(q.CD) + " " + q.Name
 }
 
 func (c *Cache) recall(q Question) (Answer, bool) {

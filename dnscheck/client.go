@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +27,9 @@ const (
 
 	// udpSize passes everywhere in one piece (DNS flag day 2020).
 	udpSize = 1232
+
+	// maxDatagram leaves room for servers that do not care.
+	maxDatagram = 4096
 
 	// maxAliases is more than resolvers themselves follow.
 	maxAliases = 16
@@ -49,7 +54,12 @@ type Client struct {
 	// Try bounds each of the two tries, TCP included; 0 means 3 s.
 	Try time.Duration
 
-	first atomic.Uint32 // index of the server to begin with
+	// Direct is for servers that hold zones, and recurse for nobody: they are
+	// asked for what they know themselves (the RD bit is off).
+	Direct bool
+
+	first   atomic.Uint32 // index of the server to begin with
+	sockets sync.Pool     // *socket
 }
 
 // Lookup implements [Resolver]. The longest it takes is two tries. When the
@@ -92,13 +102,12 @@ func (c *Client) Lookup(ctx context.Context, q Question) (Answer, error) {
 
 // try puts the question to one server.
 func (c *Client) try(ctx context.Context, server netip.AddrPort, q Question, edns bool) Answer {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Try, defaultTry))
-	defer cancel()
-
+	until := time.Now().Add(cmp.Or(c.Try, defaultTry))
 	query := newQuery(q, edns)
-	reply, err := c.exchange(ctx, "udp", server, query)
+	query.RecursionDesired = !c.Direct
+	reply, err := c.exchange(ctx, "udp", server, query, until)
 	if err == nil && reply.Truncated {
-		if reply, err = c.exchange(ctx, "tcp", server, query); err != nil {
+		if reply, err = c.exchange(ctx, "tcp", server, query, until); err != nil {
 			err = fmt.Errorf("truncated over UDP, and over TCP: %w", err)
 		}
 	}
@@ -115,7 +124,9 @@ func (c *Client) try(ctx context.Context, server netip.AddrPort, q Question, edn
 }
 
 func newQuery(q Question, edns bool) *dns.Msg {
-	m := new(dns.Msg).SetQuestion(q.Name, uint16(q.Type))
+	m := &dns.Msg{Question: []dns.Question{{Name: q.Name, Qtype: uint16(q.Type), Qclass: dns.ClassINET}}}
+	m.Id = uint16(rand.Uint32()) // ChaCha8, which is what package net takes
+	m.RecursionDesired = true
 	m.CheckingDisabled = q.CD
 	m.AuthenticatedData = true // RFC 6840 section 5.7: asks for the AD bit without all the signatures
 	if edns {
@@ -124,27 +135,74 @@ func newQuery(q Question, edns bool) *dns.Msg {
 	return m
 }
 
-// exchange sends a query and waits for its reply until ctx ends.
-func (c *Client) exchange(ctx context.Context, network string, server netip.AddrPort, query *dns.Msg) (*dns.Msg, error) {
+// exchange sends a query and waits for its reply, as long as ctx lets it.
+func (c *Client) exchange(ctx context.Context, network string, server netip.AddrPort, query *dns.Msg, until time.Time) (*dns.Msg, error) {
 	wire, err := query.Pack()
 	if err != nil {
 		return nil, err
+	}
+	s, ok := c.sockets.Get().(*socket)
+	if !ok {
+		s = new(socket)
+	}
+	defer c.sockets.Put(s)
+	conn := s.take(network, server)
+	if conn == nil {
+		if conn, err = c.connect(ctx, network, server, until); err != nil {
+			return nil, err
+		}
+	}
+	conn.SetDeadline(until)
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	var reply *dns.Msg
+	if network == "tcp" {
+		reply, err = overTCP(conn, wire, query)
+	} else {
+		reply, err = overUDP(conn, wire, query, s.buf[:])
+	}
+	if stop() && err == nil && network == "udp" && c.Dial == nil && server.Addr().IsLoopback() {
+		s.conn, s.server = conn, server
+		return reply, nil
+	}
+	conn.Close()
+	return reply, err
+}
+
+// socket is what a query over UDP needs, to be used again. That goes for the
+// connection only where the server is on this machine, and nobody elsewhere
+// could forge an answer; any other query gets a new one, whose port, too, must
+// be guessed (RFC 5452 section 4.5). One that the pool drops is closed when
+// it is collected.
+type socket struct {
+	buf    [maxDatagram]byte
+	conn   net.Conn // nil, or idle
+	server netip.AddrPort
+}
+
+func (s *socket) take(network string, server netip.AddrPort) net.Conn {
+	if s.conn == nil || network != "udp" {
+		return nil
+	}
+	conn := s.conn
+	s.conn = nil
+	if s.server != server {
+		conn.Close()
+		return nil
+	}
+	return conn
+}
+
+func (c *Client) connect(ctx context.Context, network string, server netip.AddrPort, until time.Time) (net.Conn, error) {
+	if c.Dial == nil && network == "udp" { // connects without waiting, so no Dialer needs to watch over it
+		return net.DialUDP(network, nil, net.UDPAddrFromAddrPort(server))
 	}
 	dial := c.Dial
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	conn, err := dial(ctx, network, server.String())
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if network == "tcp" {
-		return overTCP(conn, wire, query)
-	}
-	return overUDP(conn, wire, query)
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	return dial(ctx, network, server.String())
 }
 
 func overTCP(conn net.Conn, wire []byte, query *dns.Msg) (*dns.Msg, error) {
@@ -165,12 +223,11 @@ func overTCP(conn net.Conn, wire []byte, query *dns.Msg) (*dns.Msg, error) {
 
 // overUDP drops what is no reply to the query, and goes on waiting: anybody
 // can send a datagram (RFC 5452 section 9).
-func overUDP(conn net.Conn, wire []byte, query *dns.Msg) (*dns.Msg, error) {
+func overUDP(conn net.Conn, wire []byte, query *dns.Msg, buf []byte) (*dns.Msg, error) {
 	if _, err := conn.Write(wire); err != nil {
 		return nil, err
 	}
 	var dropped error
-	buf := make([]byte, 4096)
 	for {
 		n, err := conn.Read(buf)
 		if err != nil && dropped != nil {
@@ -212,7 +269,7 @@ func sameQuestion(a, b dns.Question) bool {
 
 // read takes from a reply what it says about the question.
 func (a *Answer) read(m *dns.Msg) {
-	a.Authentic = m.AuthenticatedData
+	a.Authentic, a.Authoritative = m.AuthenticatedData, m.Authoritative
 	negative, referral := authority(m)
 	a.Authority = negative.Name
 
@@ -238,8 +295,11 @@ func (a *Answer) read(m *dns.Msg) {
 		a.Status, a.Records, a.TTL = NXDomain, aliases, negative.TTL
 	case len(found) > 0:
 		a.Status, a.Records, a.TTL = OK, append(aliases, found...), found[0].TTL
-	case negative.Name == "" && (referral || !m.RecursionAvailable): // RFC 2308 section 2.2: no NODATA
+	case negative.Name == "" && (referral || !m.RecursionAvailable && !m.Authoritative): // RFC 2308 section 2.2: no NODATA
 		a.Status, a.Err = Failed, "no answer but a referral (lame, or no recursion)"
+		a.Referral = slices.DeleteFunc(records(slices.Concat(m.Ns, m.Extra)), func(r Record) bool {
+			return r.Type != TypeNS && r.Type != TypeA && r.Type != TypeAAAA
+		})
 		return
 	default:
 		a.Status, a.Records, a.TTL = NoData, aliases, negative.TTL
@@ -306,7 +366,7 @@ func follow(q Question, all []Record) (aliases, found []Record, err error) {
 // records translates what this package knows, and leaves the rest out: also
 // records without their data, which would read as a null MX.
 func records(rrs []dns.RR) []Record {
-	var all []Record
+	all := make([]Record, 0, len(rrs))
 	for _, rr := range rrs {
 		if r, ok := record(rr); ok && rr.Header().Class == dns.ClassINET {
 			all = append(all, r)
@@ -341,7 +401,7 @@ func record(rr dns.RR) (r Record, ok bool) {
 	case *dns.NS:
 		r.Host = bare(rr.Ns)
 	case *dns.SOA:
-		r.Host = bare(rr.Ns)
+		r.Host, r.Serial = bare(rr.Ns), rr.Serial
 	}
 	return r, r.Host != ""
 }

@@ -33,11 +33,30 @@
 // A timeout: nobody answered, and the fault may lie anywhere, the nearest
 // cable included. Neither says anything about the domain: a mail server waits
 // and tries again, and a check must not call the domain missing. [Status]
-// keeps the four apart.
+// keeps the four apart. Who is to blame for the last two shows only when the
+// domain's own name servers are asked, one by one: [CheckAuthoritative].
+//
+// # Whose mail it is
+//
+// A receiving server asks the sender's domain whether it stands by a message.
+// SPF lists the addresses that may send for the envelope's domain. DKIM is a
+// signature, whose public key stands in the DNS under a name that the message
+// tells. DMARC joins both to the domain in From, the one that people see: one
+// of the two must pass for a domain that is aligned with it, the same or at
+// least of the same owner; and it says what to do otherwise.
+//
+// # Whether the way is safe
+//
+// STARTTLS alone protects from nobody who can interfere. Two publications let
+// a recipient's domain insist: MTA-STS, a list of its mail servers fetched
+// over HTTPS, whose certificates must then be valid; and DANE, fingerprints of
+// the certificates in TLSA records, which count only where DNSSEC vouches for
+// them and for the whole way there.
 package dnscheck
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -99,6 +118,7 @@ type Record struct {
 	Addr       netip.Addr // A, AAAA
 	Host       string     // MX, PTR, CNAME, NS, SOA (its primary)
 	Preference uint16     // MX
+	Serial     uint32     // SOA
 	Text       string     // TXT, its strings joined: raw bytes, fit for no terminal
 	TLSA       TLSA       // TLSA
 }
@@ -117,11 +137,18 @@ type Answer struct {
 	Records   []Record      // of the question's type, and the CNAMEs that led to them
 	TTL       time.Duration // how long it may be kept, RFC 2308 section 5 included; 0 for what is not knowledge
 	Bogus     bool          // ServFail only, set by the checks of this package: the same question with CD is answered
-	Authentic bool          // the AD bit: the resolver says that it validated it
+	Authentic bool          // the AD bit: the resolver says that it validated it (worth as much as the resolver, and the way to it)
 	Authority string        // owner of the SOA in the authority section, where there was one
-	Server    string        // who answered, "192.0.2.53:53"; where nobody did, who was asked last
-	Took      time.Duration
-	Err       string // what went wrong, in the network's own words; empty for knowledge
+
+	// Authoritative is the AA bit: the server holds the zone itself. Referral
+	// is to whom a server sends us on that does not: NS records, and the
+	// addresses that it gave along (RFC 1034 section 4.3.2).
+	Authoritative bool
+	Referral      []Record
+
+	Server string // who answered, "192.0.2.53:53"; where nobody did, who was asked last
+	Took   time.Duration
+	Err    string // what went wrong, in the network's own words; empty for knowledge
 }
 
 // Found are the records of the question's type, without the CNAMEs that led
@@ -146,17 +173,24 @@ type Resolver interface {
 	Lookup(ctx context.Context, q Question) (Answer, error)
 }
 
+// Dialer opens connections; *net.Dialer is one. It gets addresses only, never
+// names, and may refuse any.
+type Dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
 // Addresses are what the A and AAAA records of one host say, each family
 // apart.
 type Addresses struct {
-	Host   string
-	CNAME  string       // where the name led to, if it is an alias
-	Addrs  []netip.Addr // IPv4 first
-	V4, V6 Status
-	Bogus  bool // either family is ServFail because DNSSEC does not validate
-	Server string
-	Took   time.Duration
-	Err    string // of the family that failed, as in [Answer]
+	Host      string
+	CNAME     string       // where the name led to, if it is an alias
+	Addrs     []netip.Addr // IPv4 first
+	V4, V6    Status
+	Bogus     bool // either family is ServFail because DNSSEC does not validate
+	Authentic bool // both families have the AD bit, as in [Answer]
+	Server    string
+	Took      time.Duration
+	Err       string // of the family that failed, as in [Answer]
 }
 
 // Status sums both families up: OK where either has an address; a failure
@@ -173,18 +207,23 @@ func (a Addresses) Status() Status {
 	return a.V4
 }
 
+// Problem is what is wrong with something that a domain publishes, as a code;
+// "" where nothing is.
+type Problem string
+
 // MX is how mail for a domain is routed (RFC 5321 section 5.1).
 type MX struct {
-	Domain   string
-	Status   Status   // of the MX lookup itself
-	Bogus    bool     // ServFail because DNSSEC does not validate
-	Null     bool     // "." : the domain takes no mail (RFC 7505)
-	Implicit bool     // no MX record; the domain's own address is used
-	Hosts    []MXHost // in order of preference; the domain itself where Implicit
-	Unasked  int      // hosts beyond the first 20, which were not looked at
-	Server   string
-	Took     time.Duration // of everything
-	Err      string        // of the MX lookup, as in [Answer]
+	Domain    string
+	Status    Status   // of the MX lookup itself
+	Bogus     bool     // ServFail because DNSSEC does not validate
+	Authentic bool     // the MX answer has the AD bit, as in [Answer]
+	Null      bool     // "." : the domain takes no mail (RFC 7505)
+	Implicit  bool     // no MX record; the domain's own address is used
+	Hosts     []MXHost // in order of preference; the domain itself where Implicit
+	Unasked   int      // hosts beyond the first 20, which were not looked at
+	Server    string
+	Took      time.Duration // of everything
+	Err       string        // of the MX lookup, as in [Answer]
 }
 
 // MXHost is one mail server of a domain.

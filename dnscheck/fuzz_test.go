@@ -91,3 +91,36 @@ func FuzzReverse(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPolicy(f *testing.F) {
+	f.Add("version: STSv1\r\nmode: enforce\r\nmx: mx.example.com\r\nmx: *.example.com\r\nmax_age: 86400\r\n")
+	f.Add("mode:none\nversion:STSv1\nmax_age:9999999999")
+	f.Add("version: STSv1\nmode: testing\nmx: a b\nmax_age: -1\n\x00:")
+	f.Fuzz(func(t *testing.T, text string) {
+		var s STS
+		if err := s.read(text); (err == nil) != (s.Mode != "") || err != nil && s.MX != nil {
+			t.Errorf("%v: %+v", err, s)
+		}
+		if s.MaxAge < 0 || s.MaxAge > maxAge || (s.Mode == "enforce" || s.Mode == "testing") && len(s.MX) == 0 {
+			t.Errorf("%+v", s)
+		}
+		for _, mx := range s.MX {
+			if mx != strings.Map(printable, mx) || !s.Covers(strings.Replace(mx, "*.", "any.", 1)) {
+				t.Errorf("%q", mx)
+			}
+		}
+	})
+}
+
+func FuzzKey(f *testing.F) {
+	f.Add("v=DKIM1; k=ed25519; t=y:s; p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+	f.Add("v=DKIM1; p=MAcCAgEBAgED")
+	f.Add("p=; p=; =; ;;v=DKIM1")
+	f.Fuzz(func(t *testing.T, record string) {
+		k := DKIM{Status: OK, Record: record}
+		k.Problem, k.Err = k.read()
+		if k.Usable() != (k.KeyBits > 0 && k.Problem == "") || k.Revoked && k.KeyBits > 0 {
+			t.Errorf("%+v", k)
+		}
+	})
+}

@@ -31,8 +31,11 @@ func CheckMX(ctx context.Context, r Resolver, domain string) MX {
 		m.Hosts = m.Hosts[:maxHosts]
 	}
 	var wg sync.WaitGroup
-	for i := range m.Hosts {
+	for i := 1; i < len(m.Hosts); i++ {
 		wg.Go(func() { m.Hosts[i].resolve(ctx, r) })
+	}
+	if len(m.Hosts) > 0 {
+		m.Hosts[0].resolve(ctx, r)
 	}
 	wg.Wait()
 	m.Took = time.Since(start)
@@ -41,7 +44,7 @@ func CheckMX(ctx context.Context, r Resolver, domain string) MX {
 
 // route reads the answer to the MX question (RFC 5321 section 5.1).
 func (m *MX) route(a Answer) {
-	m.Status, m.Bogus, m.Server, m.Err = a.Status, a.Bogus, a.Server, a.Err
+	m.Status, m.Bogus, m.Authentic, m.Server, m.Err = a.Status, a.Bogus, a.Authentic, a.Server, a.Err
 	for _, rec := range a.Found() {
 		m.Hosts = append(m.Hosts, MXHost{Preference: rec.Preference, Addresses: Addresses{Host: rec.Host}})
 	}
@@ -92,13 +95,13 @@ func CheckAddresses(ctx context.Context, r Resolver, host string) Addresses {
 	start := time.Now()
 	var v4, v6 Answer
 	var wg sync.WaitGroup
-	wg.Go(func() { v4 = ask(ctx, r, host, TypeA) })
 	wg.Go(func() { v6 = ask(ctx, r, host, TypeAAAA) })
+	v4 = ask(ctx, r, host, TypeA)
 	wg.Wait()
 
 	a := Addresses{
 		Host: display(host), V4: v4.Status, V6: v6.Status, Bogus: v4.Bogus || v6.Bogus,
-		Server: v4.Server, Err: cmp.Or(v4.Err, v6.Err),
+		Authentic: v4.Authentic && v6.Authentic, Server: v4.Server, Err: cmp.Or(v4.Err, v6.Err),
 	}
 	for _, rec := range slices.Concat(v4.Records, v6.Records) {
 		switch rec.Type {

@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -188,5 +189,55 @@ func BenchmarkCheckMX(b *testing.B) {
 		if m := dnscheck.CheckMX(b.Context(), r, "crowd.example.org"); m.Outcome() != dnscheck.Routable {
 			b.Fatal(m)
 		}
+	}
+}
+
+func TestCheckMXNamesWhatIsNoDomain(t *testing.T) {
+	label := strings.Repeat("a", 63)
+	for _, domain := range []string{
+		"", "..", "a..example.net", ".example.net", "a\x00b.example.net", "a\x1b[2J.example.net", "a\r\nb.example.net",
+		strings.Repeat("a.", 150), strings.Repeat(label+".", 4) + "net", label + "a.example.net", strings.Repeat("例", 300),
+		"fe80::1%eth0", "2001:db8::/32", "2001:db8::1", "user@example.net", "[192.0.2.1", "[fe80::1%eth0]x",
+	} {
+		m := dnscheck.CheckMX(t.Context(), dnstest.New(t).Resolver(), domain)
+		if m.Status != dnscheck.Failed || m.Outcome() != dnscheck.CannotTell || len(m.Hosts) > 0 || !errors.Is(dnscheck.CheckName(domain), dnscheck.ErrName) {
+			t.Errorf("%.70q: %+v", domain, m)
+		}
+	}
+}
+
+func TestCheckMXOfAnIPv4AddressOrNetworkDoesNotExist(t *testing.T) {
+	for _, domain := range []string{"192.0.2.1", "192.0.2.0/24"} { // names, as far as the DNS is concerned
+		m := dnscheck.CheckMX(t.Context(), dnstest.New(t, ". 300 IN SOA . . 1 1 1 1 60").Resolver(), domain)
+		if m.Status != dnscheck.NXDomain || m.Outcome() != dnscheck.Unroutable {
+			t.Errorf("%s: %+v", domain, m)
+		}
+	}
+}
+
+func TestCheckMXOfAliasesThatGoInACircle(t *testing.T) {
+	s := dnstest.New(t, `
+		loop.example.net. 300 IN CNAME pool.example.net.
+		pool.example.net. 300 IN CNAME loop.example.net.
+		example.net.      300 IN MX 10 loop.example.net.`)
+	for _, domain := range []string{"loop.example.net", "example.net"} {
+		m := dnscheck.CheckMX(t.Context(), s.Resolver(), domain)
+		if m.Outcome() != dnscheck.CannotTell {
+			t.Errorf("%s: %+v", domain, m)
+		}
+	}
+}
+
+// TestAddressesThatAreNotPublicAreTold: what to think of them, others decide.
+func TestAddressesThatAreNotPublicAreTold(t *testing.T) {
+	s := dnstest.New(t, `
+		example.net.    300 IN MX 10 mx.example.net.
+		mx.example.net. 300 IN A    127.0.0.1
+		mx.example.net. 300 IN A    10.0.0.1
+		mx.example.net. 300 IN AAAA ::1
+		mx.example.net. 300 IN AAAA ::ffff:192.0.2.1`)
+	m := dnscheck.CheckMX(t.Context(), s.Resolver(), "example.net")
+	if len(m.Hosts) != 1 || fmt.Sprint(m.Hosts[0].Addrs) != "[127.0.0.1 10.0.0.1 ::1 ::ffff:192.0.2.1]" {
+		t.Errorf("%+v", m)
 	}
 }

@@ -13,12 +13,23 @@ import (
 // ErrName is inside every error about a name that cannot be asked for.
 var ErrName = errors.New("no domain name")
 
+// CheckName says why a name cannot be asked for, by an error with ErrName
+// inside; nil where it can. The checks of this package give such a name the
+// status Failed, without asking anybody.
+func CheckName(name string) error {
+	_, err := absolute(name)
+	return err
+}
+
 // toASCII is the lookup profile of IDNA, but knows names like _dmarc.example.
 var toASCII = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))
 
 // absolute gives a name the form in which it is asked for: lower case A-labels
 // with the trailing dot (RFC 1035 section 2.3.4, RFC 5890).
 func absolute(name string) (string, error) {
+	if isAbsolute(name) { // spares the rest to what has been through it
+		return name, nil
+	}
 	if len(name) > 1024 || strings.ContainsRune(name, utf8.RuneError) { // spares IDNA what is hopeless
 		return "", fmt.Errorf("%w: %.70q", ErrName, name)
 	}
@@ -44,11 +55,34 @@ func absolute(name string) (string, error) {
 	return ascii + ".", nil
 }
 
+// isAbsolute says whether a name has that form already.
+func isAbsolute(name string) bool {
+	if len(name) < 2 || len(name) > 254 || name[len(name)-1] != '.' {
+		return name == "."
+	}
+	label := 0
+	for _, c := range []byte(name) {
+		switch {
+		case c == '.' && (label < 1 || label > 63), 'A' <= c && c <= 'Z', foreign(rune(c)):
+			return false
+		case c == '.':
+			label = 0
+		default:
+			label++
+		}
+	}
+	return true
+}
+
 // foreign says whether no name that we ask for has such a character. The DNS
 // itself carries any byte, but these come from addresses that stand where a name
 // belongs, from mistakes, and from people who try things.
 func foreign(r rune) bool {
-	return r <= ' ' || r > '~' || strings.ContainsRune(`"$():;@[\]`, r)
+	switch r {
+	case '"', '$', '(', ')', ':', ';', '@', '[', '\\', ']':
+		return true
+	}
+	return r <= ' ' || r > '~'
 }
 
 // bare is the form in which a name is shown and compared. The apostrophe, which
@@ -57,7 +91,11 @@ func bare(name string) string {
 	if name == "." {
 		return name
 	}
-	return apostrophe.Replace(strings.ToLower(strings.TrimSuffix(name, ".")))
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if strings.Contains(name, `\`) {
+		return apostrophe.Replace(name)
+	}
+	return name
 }
 
 var apostrophe = strings.NewReplacer(`\\`, `\\`, `\'`, `'`) // the first keeps pairs together

@@ -69,10 +69,7 @@ func (r Reverse) Iprev() Result {
 }
 
 // malformed says whether a name can never resolve, whoever asks.
-func malformed(name string) bool {
-	_, err := absolute(name)
-	return err != nil
-}
+func malformed(name string) bool { return CheckName(name) != nil }
 
 // lineWords are what access providers call their customers' lines, and what
 // is behind them.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"blitiri.com.ar/go/spf"
-	"golang.org/x/net/publicsuffix"
 )
 
 // Result is what an authentication method concludes, in the words of RFC 8601.
@@ -44,7 +43,7 @@ func CheckSPF(ctx context.Context, r Resolver, ip netip.Addr, helo, sender strin
 	start := time.Now()
 	local, domain := mailbox(sender, helo)
 	result := SPF{Domain: display(domain), Result: None}
-	if _, err := absolute(domain); err != nil {
+	if err := CheckName(domain); err != nil {
 		result.Err = err.Error()
 		return result
 	}
@@ -153,72 +152,4 @@ func (v *spfView) LookupAddr(_ context.Context, addr string) ([]string, error) {
 		names = append(names, rec.Host)
 	}
 	return names, err
-}
-
-// DMARC is what a domain asks receivers to do with mail in its name that
-// neither SPF nor DKIM vouches for (RFC 7489).
-type DMARC struct {
-	Domain string // where the record was looked for last: the domain, else its organizational domain
-	Status Status // OK: a record applies; NoData and NXDomain: none does
-	Record string // raw
-	Policy string // none, quarantine, reject; "" where no record applies
-	Took   time.Duration
-	Err    string // as in [Answer], or what is wrong with the records
-}
-
-// CheckDMARC finds the policy for mail from a domain (RFC 7489 section 6.6.3).
-func CheckDMARC(ctx context.Context, r Resolver, domain string) DMARC {
-	start := time.Now()
-	d := dmarcAt(ctx, r, display(domain), "p")
-	organizational, err := publicsuffix.EffectiveTLDPlusOne(d.Domain)
-	if d.Status.Absent() && d.Err == "" && err == nil && organizational != d.Domain {
-		d = dmarcAt(ctx, r, organizational, "sp")
-	}
-	d.Took = time.Since(start)
-	return d
-}
-
-// dmarcAt reads the record of one domain, the policy from the given tag, else
-// from "p".
-func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
-	a := ask(ctx, r, "_dmarc."+domain, TypeTXT)
-	d := DMARC{Domain: domain, Status: a.Status, Err: a.Err}
-	if a.Status != OK {
-		return d
-	}
-	d.Status = NoData
-	for _, rec := range a.Found() {
-		version, _, _ := strings.Cut(rec.Text, ";")
-		if name, value, _ := strings.Cut(version, "="); strings.TrimSpace(name) != "v" || strings.TrimSpace(value) != "DMARC1" {
-			continue
-		}
-		if d.Record != "" {
-			return DMARC{Domain: domain, Status: NoData, Err: "more than one DMARC record"}
-		}
-		d.Status, d.Record = OK, rec.Text
-		d.Policy = policy(rec.Text, tag)
-	}
-	if d.Status == OK && d.Policy == "" {
-		d.Err = "no policy that RFC 7489 knows"
-	}
-	return d
-}
-
-func policy(record, tag string) string {
-	var own, fallback string
-	for part := range strings.SplitSeq(record, ";") {
-		name, value, _ := strings.Cut(part, "=")
-		switch value = strings.ToLower(strings.TrimSpace(value)); strings.TrimSpace(name) {
-		case tag:
-			own = value
-		case "p":
-			fallback = value
-		}
-	}
-	for _, p := range []string{own, fallback} {
-		if p == "none" || p == "quarantine" || p == "reject" {
-			return p
-		}
-	}
-	return ""
 }

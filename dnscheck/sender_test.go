@@ -113,6 +113,7 @@ func TestCheckDMARC(t *testing.T) {
 		{"other.co.uk", "other.co.uk", dnscheck.NXDomain, ""},
 		{"fails.example.net", "fails.example.net", dnscheck.Refused, ""},
 		{"no name", "no name", dnscheck.Failed, ""},
+		{"", "", dnscheck.Failed, ""},
 	}
 	for _, tt := range tests {
 		s := dnstest.New(t, zone)
@@ -120,6 +121,58 @@ func TestCheckDMARC(t *testing.T) {
 		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), tt.domain)
 		if d.Domain != tt.at || d.Status != tt.status || d.Policy != tt.policy || (d.Policy != "") == (d.Err != "" || d.Status != dnscheck.OK) {
 			t.Errorf("%s: %+v", tt.domain, d)
+		}
+	}
+}
+
+func TestDMARCAlignment(t *testing.T) {
+	relaxed, strict := dnscheck.DMARC{}, dnscheck.DMARC{StrictSPF: true, StrictDKIM: true}
+	tests := []struct {
+		from, passed    string
+		relaxed, strict bool
+	}{
+		{"example.net", "example.net", true, true},
+		{"Example.net.", "example.NET", true, true},
+		{"news.example.net", "bounce.example.net", true, false},
+		{"example.net", "mail.example.net", true, false},
+		{"example.co.uk", "other.co.uk", false, false},
+		{"co.uk", "co.uk", true, true},
+		{"example.net", "example.org", false, false},
+		{"myexample.net", "example.net", false, false},
+		{"例え.example.net", "xn--r8jz45g.example.net", true, true},
+		{"example.net", "", false, false},
+		{"", "", false, false},
+		{"no name", "no name", false, false},
+	}
+	for _, tt := range tests {
+		for d, want := range map[dnscheck.DMARC]bool{relaxed: tt.relaxed, strict: tt.strict} {
+			if spf, dkim := d.Aligned(tt.from, tt.passed, ""); spf != want || dkim {
+				t.Errorf("From %s, SPF for %s, strict %v: %v %v", tt.from, tt.passed, d.StrictSPF, spf, dkim)
+			}
+			if spf, dkim := d.Aligned(tt.from, "", tt.passed); spf || dkim != want {
+				t.Errorf("From %s, DKIM of %s, strict %v: %v %v", tt.from, tt.passed, d.StrictDKIM, spf, dkim)
+			}
+		}
+	}
+}
+
+func TestDMARCTags(t *testing.T) {
+	tests := []struct {
+		tags                  string
+		percent               int
+		strictSPF, strictDKIM bool
+	}{
+		{"", 100, false, false},
+		{"; pct=20; aspf=s; adkim=r", 20, true, false},
+		{";pct=0;adkim = S", 0, false, true},
+		{"; pct=101; aspf=strict", 100, false, false},
+		{"; pct=-1; pct=50", 100, false, false},
+	}
+	for _, tt := range tests {
+		s := dnstest.New(t, `_dmarc.example.net. 300 IN TXT "v=DMARC1; p=reject`+tt.tags+`"`)
+		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), "example.net")
+		if d.Policy != "reject" || d.Percent != tt.percent || d.StrictSPF != tt.strictSPF || d.StrictDKIM != tt.strictDKIM {
+			t.Errorf("%q: %+v", tt.tags, d)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func findNamed(named string, results []rbl.Result) Finding {
 	}
 	r := results[0]
 	f.Args["list"], f.Args["meaning"], f.Args["reason"] = r.Zone, r.Meaning, r.Reason
-	f.Args["url"], f.Args["delist"] = r.LookupURL, r.DelistURL
+	f.Args["url"], f.Args["delist"], f.Args["closed"] = r.LookupURL, r.DelistURL, r.Closed
 	f.Code = "named." + string(r.Status)
 	switch r.Status {
 	case rbl.Listed, rbl.Dead:

@@ -128,22 +128,28 @@ func (d guardedDialer) DialContext(ctx context.Context, network, address string)
 // errBudget is the answer to a query beyond the budget of one bounce.
 var errBudget = errors.New("the query budget of this run is used up")
 
-// budgetResolver counts the queries of one run and refuses those beyond the
-// limit.
-type budgetResolver struct {
-	next dnscheck.Resolver
-	left atomic.Int64
-}
+// budget is what is left of the queries of one run, whichever resolver they
+// go to.
+type budget struct{ left atomic.Int64 }
 
-func newBudget(next dnscheck.Resolver, queries int) *budgetResolver {
-	b := &budgetResolver{next: next}
+func newBudget(queries int) *budget {
+	b := new(budget)
 	b.left.Store(int64(queries))
 	return b
 }
 
+// on makes the queries to a resolver count.
+func (b *budget) on(r dnscheck.Resolver) dnscheck.Resolver { return budgeted{r, b} }
+
+// budgeted refuses the queries beyond the budget.
+type budgeted struct {
+	next   dnscheck.Resolver
+	budget *budget
+}
+
 // Lookup implements [dnscheck.Resolver].
-func (b *budgetResolver) Lookup(ctx context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
-	if b.left.Add(-1) < 0 {
+func (b budgeted) Lookup(ctx context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
+	if b.budget.left.Add(-1) < 0 {
 		return dnscheck.Answer{Question: q, Status: dnscheck.Failed, Err: errBudget.Error()}, errBudget
 	}
 	return b.next.Lookup(ctx, q)

@@ -87,12 +87,18 @@ func (f answerFunc) Lookup(ctx context.Context, q dnscheck.Question) (dnscheck.A
 
 func TestBudgetRefusesFurtherQueries(t *testing.T) {
 	asked := 0
-	b := newBudget(answerFunc(func(_ context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
+	b := newBudget(3)
+	first := b.on(answerFunc(func(_ context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
 		asked++
 		return dnscheck.Answer{Question: q, Status: dnscheck.NXDomain}, nil
-	}), 3)
-	for range 5 {
-		a, err := b.Lookup(t.Context(), dnscheck.Question{Name: "example.net."})
+	}))
+	second := b.on(first.(budgeted).next) // of the same budget
+	for i := range 5 {
+		r := first
+		if i%2 == 1 {
+			r = second
+		}
+		a, err := r.Lookup(t.Context(), dnscheck.Question{Name: "example.net."})
 		if asked == 3 && err != nil && a.Status.Known() {
 			t.Errorf("a refused query is called %s", a.Status)
 		}

@@ -14,7 +14,7 @@ func (r *Runner) Listings(ctx context.Context, name string) ListReport {
 	policy := r.Policy.Defaults()
 	ctx, cancel := context.WithTimeout(ctx, policy.Total)
 	defer cancel()
-	checker := rbl.Checker{Resolver: newBudget(r.Resolver, policy.Queries), Keys: r.Keys}
+	checker := rbl.Checker{Resolver: r.listDNS(), Keys: r.Keys} // it bounds its questions by itself
 	rep := ListReport{Schema: Schema, Target: name, Verdict: rbl.VerdictUnknown, Lists: []List{}}
 	var results []rbl.Result
 	if ip, err := netip.ParseAddr(name); err == nil {
@@ -45,7 +45,7 @@ func (r *Runner) Listings(ctx context.Context, name string) ListReport {
 // OnPort is the same runner for another port; the admin named it.
 func (r *Runner) OnPort(port uint16) *Runner {
 	return &Runner{
-		Resolver: r.Resolver, Dialer: r.Dialer, Guard: r.Guard, Lists: r.Lists, Keys: r.Keys,
+		Resolver: r.Resolver, ListDNS: r.ListDNS, Dialer: r.Dialer, Guard: r.Guard, Lists: r.Lists, Keys: r.Keys,
 		Controls: r.Controls, HELO: r.HELO, Port: port, Policy: r.Policy, Route: r.Route, Now: r.Now, Progress: r.Progress,
 	}
 }

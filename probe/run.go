@@ -42,7 +42,8 @@ type Finding struct {
 // its own [Look], and remembers what its control hosts said.
 type Runner struct {
 	Resolver dnscheck.Resolver
-	Dialer   smtpcheck.Dialer // unguarded: the Runner wraps it
+	ListDNS  dnscheck.Resolver // for the block lists, with shorter tries (rbl.Try): many are asked at once; nil is Resolver
+	Dialer   smtpcheck.Dialer  // unguarded: the Runner wraps it
 	Guard    Guard
 	Lists    []rbl.List
 	Keys     map[string]string // of the lists that need one, by zone
@@ -77,6 +78,7 @@ type Look struct {
 	*Runner
 	policy   Policy
 	resolver dnscheck.Resolver
+	listDNS  dnscheck.Resolver
 	dialer   smtpcheck.Dialer
 	deadline time.Time
 	steps    atomic.Int64
@@ -95,9 +97,11 @@ type once struct {
 // Begin opens the look for one bounce.
 func (r *Runner) Begin() *Look {
 	policy := r.Policy.Defaults()
+	queries := newBudget(policy.Queries)
 	l := &Look{
 		Runner: r, policy: policy,
-		resolver: newBudget(r.Resolver, policy.Queries),
+		resolver: queries.on(r.Resolver),
+		listDNS:  queries.on(r.listDNS()),
 		dialer:   r.Guard.Dialer(r.Dialer, r.ports()...),
 		deadline: time.Now().Add(policy.Total),
 		visits:   make(map[netip.AddrPort]*visit),
@@ -147,6 +151,14 @@ func (r *Runner) port() uint16 {
 		return 25
 	}
 	return r.Port
+}
+
+// listDNS is the resolver that the block lists are asked through.
+func (r *Runner) listDNS() dnscheck.Resolver {
+	if r.ListDNS != nil {
+		return r.ListDNS
+	}
+	return r.Resolver
 }
 
 // ports are those that may be dialled: the SMTP port, and what the admin named
@@ -423,7 +435,7 @@ func (r *run) spf(ctx context.Context, s Step, t target) Finding {
 func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
-	checker := rbl.Checker{Resolver: r.resolver, Keys: r.Keys}
+	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys}
 	var f Finding
 	switch {
 	case s.List == "":

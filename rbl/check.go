@@ -20,12 +20,25 @@ import (
 )
 
 // Checker asks block lists. Its Resolver must be the one that the verdict is
-// to hold for: lists refuse public resolvers.
+// to hold for: lists refuse public resolvers. It must ask again itself where no
+// answer comes, as [dnscheck.Client] does, and soon enough for Patience: give
+// the client [Try].
 type Checker struct {
 	Resolver dnscheck.Resolver
-	Parallel int               // lists asked at once; 0 means 16
+	Parallel int               // lists asked at once; 0 means 64
+	Patience time.Duration     // with one list, for all its questions; 0 means 2.4 s
 	Keys     map[string]string // by zone or a parent of it, "dq.spamhaus.net"; secret
 }
+
+// Try is how long a [dnscheck.Client] that asks block lists should wait before
+// it asks once more. Two tries, and a round trip for the control entry, then
+// fit into the Patience that is usual.
+const Try = time.Second
+
+const (
+	defaultPatience = 2400 * time.Millisecond
+	defaultParallel = 64
+)
 
 // CheckIP asks the lists about an address, all at once, and gives their
 // results in the order of the lists. A list is sent at most two questions and
@@ -33,42 +46,68 @@ type Checker struct {
 // IPv4 address mapped into IPv6 is asked as IPv4, a zone ("%eth0") is dropped.
 //
 // It asks about whatever it is given: whether an address should be asked about
-// at all (private, loopback) is for the caller to say. Cancelling ctx makes
-// what is not answered by then NoAnswer.
+// at all (private, loopback) is for the caller to say. What is not answered
+// when Patience or ctx ends is NoAnswer.
 func (c Checker) CheckIP(ctx context.Context, ip netip.Addr, lists []List) []Result {
-	ip = ip.Unmap().WithZone("")
-	if !ip.IsValid() {
-		return c.sweep(ctx, target{}, lists)
-	}
-	name := reversed(ip)
-	return c.sweep(ctx, target{kind: KindOf(ip), shown: ip.String(), name: name, registrable: name}, lists)
+	return c.sweep(ctx, c.prepare(addressTarget(ip), lists))
 }
 
 // CheckDomain asks the lists about a domain or host name, as CheckIP does
 // about an address. Internationalised names are asked in their ASCII form.
 // Nothing is asked about what is no domain name of two labels or more.
 func (c Checker) CheckDomain(ctx context.Context, domain string, lists []List) []Result {
-	name := strings.ToLower(strings.TrimSuffix(domain, "."))
-	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
-		name = ascii
+	return c.CheckDomains(ctx, []string{domain}, lists)
+}
+
+// CheckDomains is CheckDomain for the several names that a receiver knows a
+// sender by (the envelope's domain, the HELO name, the PTR name), in one sweep:
+// the results of the first, then those of the second. Names that a list takes
+// for the same, as hosts of one registrable domain, it is asked about once,
+// and has one result for.
+func (c Checker) CheckDomains(ctx context.Context, domains []string, lists []List) []Result {
+	var all []inquiry
+	for _, domain := range domains {
+		for _, q := range c.prepare(domainTarget(domain), lists) {
+			if !slices.ContainsFunc(all, q.same) {
+				all = append(all, q)
+			}
+		}
 	}
-	if _, err := netip.ParseAddr(name); err == nil || !isHostName(name) {
-		return c.sweep(ctx, target{}, lists)
-	}
-	registrable, err := publicsuffix.EffectiveTLDPlusOne(name)
-	if err != nil {
-		registrable = name
-	}
-	return c.sweep(ctx, target{kind: DomainName, shown: name, name: name, registrable: registrable}, lists)
+	return c.sweep(ctx, all)
 }
 
 // target is what the lists are asked about; the zero value is nothing that can
 // be asked.
 type target struct {
-	kind        Kind
-	shown       string // as a person writes it
-	name        string // as it stands in front of a zone
-	registrable string // likewise, for lists of registrable domains
+	kind  Kind
+	shown string // as a person writes it
+	name  string // as it stands in front of a zone
+}
+
+func addressTarget(ip netip.Addr) target {
+	if ip = ip.Unmap().WithZone(""); !ip.IsValid() {
+		return target{}
+	}
+	return target{KindOf(ip), ip.String(), reversed(ip)}
+}
+
+func domainTarget(domain string) target {
+	name := strings.ToLower(strings.TrimSuffix(domain, "."))
+	if ascii, err := idna.Lookup.ToASCII(name); err == nil {
+		name = ascii
+	}
+	if _, err := netip.ParseAddr(name); err == nil || !isHostName(name) {
+		return target{}
+	}
+	return target{DomainName, name, name}
+}
+
+// registrable is the domain that a host name belongs to.
+func (t target) registrable() target {
+	if domain, err := publicsuffix.EffectiveTLDPlusOne(t.name); t.kind == DomainName && err == nil {
+		return target{t.kind, domain, domain}
+	}
+	return t
 }
 
 // reversed is an address as it stands in front of a zone: its octets, or its
@@ -90,11 +129,7 @@ func reversed(ip netip.Addr) string {
 
 // sweep asks every list that can be asked, in the order of the table, so that
 // a deadline cuts the least important off.
-func (c Checker) sweep(ctx context.Context, t target, lists []List) []Result {
-	inquiries := make([]inquiry, len(lists))
-	for i, l := range lists {
-		inquiries[i] = c.prepare(l, t)
-	}
+func (c Checker) sweep(ctx context.Context, inquiries []inquiry) []Result {
 	var lies []netip.Addr
 	var running sync.WaitGroup
 	if slices.ContainsFunc(inquiries, inquiry.open) {
@@ -109,13 +144,15 @@ func (c Checker) sweep(ctx context.Context, t target, lists []List) []Result {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
+			ctx, cancel := c.patience(ctx)
+			defer cancel()
 			began := time.Now()
 			q.run(ctx)
 			q.result.Took = time.Since(began)
 		})
 	}
 	running.Wait()
-	results := make([]Result, len(lists))
+	results := make([]Result, len(inquiries))
 	for i := range inquiries {
 		inquiries[i].doubt(lies)
 		results[i] = inquiries[i].result
@@ -127,7 +164,11 @@ func (c Checker) parallel() int {
 	if c.Parallel > 0 {
 		return c.Parallel
 	}
-	return 16
+	return defaultParallel
+}
+
+func (c Checker) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(max(c.Patience, 0), defaultPatience))
 }
 
 // Keyed gives the lists that our keys open for a kind of target: worth asking
@@ -147,6 +188,8 @@ func (c Checker) Keyed(lists []List, kind Kind) []List {
 // resolvers know that .invalid is reserved (RFC 6761 section 6.4) and are
 // honest only there, so a real domain is asked too.
 func (c Checker) lies(ctx context.Context) []netip.Addr {
+	ctx, cancel := c.patience(ctx)
+	defer cancel()
 	q := inquiry{resolver: c.Resolver}
 	var first, second []netip.Addr
 	var both sync.WaitGroup
@@ -170,21 +213,31 @@ type inquiry struct {
 	seen     []netip.Addr // every address that the status rests on
 }
 
-// prepare fills in what is known without asking; the status stays empty where
-// the list has to be asked.
-func (c Checker) prepare(l List, t target) inquiry {
+// prepare gives an inquiry for each list, with what is known without asking;
+// the status stays empty where the list has to be asked.
+func (c Checker) prepare(t target, lists []List) []inquiry {
+	all := make([]inquiry, len(lists))
+	for i, l := range lists {
+		about := t
+		if l.Registrable {
+			about = t.registrable()
+		}
+		all[i] = c.inquire(l, about)
+	}
+	return all
+}
+
+func (c Checker) inquire(l List, t target) inquiry {
 	fill := strings.NewReplacer("{ip}", t.shown, "{domain}", t.shown)
 	q := inquiry{resolver: c.Resolver, list: l, kind: t.kind, name: t.name, suffix: "." + l.Zone + "."}
 	q.result = Result{
-		Zone: l.Zone, Operator: l.Operator, Tier: l.Tier, Weight: l.Weight, Scope: l.Scope, Codes: []netip.Addr{},
-		LookupURL: fill.Replace(l.LookupURL), DelistURL: fill.Replace(l.DelistURL),
-	}
-	if l.Registrable {
-		q.name = t.registrable
+		Zone: l.Zone, Operator: l.Operator, Tier: l.Tier, Weight: l.Weight, Scope: l.Scope, Target: t.shown, Codes: []netip.Addr{},
+		LookupURL: fill.Replace(l.LookupURL), DelistURL: fill.Replace(l.DelistURL), DelistRule: l.DelistRule,
+		Closed: l.Closed, Died: l.Died,
 	}
 	switch {
 	case l.Tier == DeadTier:
-		q.conclude(Dead, l.epitaph())
+		q.conclude(Dead, MeaningClosed)
 	case t.kind == "":
 		q.conclude(NotAsked, MeaningBadTarget)
 	case !l.takes(t.kind):
@@ -209,11 +262,10 @@ func (c Checker) key(zone string) string {
 	return ""
 }
 
-func (l List) epitaph() string {
-	return strings.TrimSpace("closed "+l.Closed) + ": " + l.Died
-}
-
 func (q inquiry) open() bool { return q.result.Status == "" }
+
+// same says whether two inquiries would ask the same.
+func (q inquiry) same(p inquiry) bool { return q.name == p.name && q.list.Zone == p.list.Zone }
 
 func (q *inquiry) conclude(s Status, meaning string) {
 	q.result.Status, q.result.Meaning = s, meaning
@@ -221,10 +273,12 @@ func (q *inquiry) conclude(s Status, meaning string) {
 
 // run asks for the target first, and then for the control entry that the
 // answer needs (RFC 5782 section 5): silence has to come from a list that
-// speaks, and a listing from one that does not list everything.
+// speaks, and a listing from one that does not list everything. The reason is
+// fetched beside the control entry, so a list costs two round trips: of a list
+// that lists everybody, or whose code nobody knows, it often tells why.
 func (q *inquiry) run(ctx context.Context) {
 	answer, codes := q.addresses(ctx, q.name+q.suffix)
-	q.result.Codes, q.seen = codes, codes
+	q.result.Codes, q.seen = codes[:min(len(codes), maxCodes)], codes
 	effect, labels := q.list.read(codes)
 	switch {
 	case !answer.Status.Known():
@@ -239,7 +293,10 @@ func (q *inquiry) run(ctx context.Context) {
 	case effect == meansNothing, effect == MeansNeutral:
 		q.proveAlive(ctx, answer, labels)
 	default:
+		var explained sync.WaitGroup
+		explained.Go(func() { q.explain(ctx) })
 		q.proveSelective(ctx, effect, labels)
+		explained.Wait()
 	}
 }
 
@@ -268,6 +325,8 @@ func (q *inquiry) proveAlive(ctx context.Context, answer dnscheck.Answer, labels
 		q.unanswered(control.Status)
 	case effect == MeansError:
 		q.conclude(Refused, why)
+	case !control.Status.Known():
+		q.conclude(NotProven, string(control.Status))
 	case effect != meansNothing && effect != meansParked:
 		q.conclude(NotListed, labels)
 	case answer.Status == dnscheck.NXDomain && isTopLevel(answer.Authority):
@@ -278,9 +337,11 @@ func (q *inquiry) proveAlive(ctx context.Context, answer dnscheck.Answer, labels
 }
 
 // isTopLevel says whether the owner of a negative answer's SOA is a top-level
-// domain: then not even the domain that the list stood under exists. A missing
-// SOA shows nothing, since many list servers send none.
-func isTopLevel(owner string) bool { return owner != "" && !strings.Contains(owner, ".") }
+// domain or the root: then not even the domain that the list stood under
+// exists. A missing SOA shows nothing, since many list servers send none.
+func isTopLevel(owner string) bool {
+	return owner == "." || owner != "" && !strings.Contains(owner, ".")
+}
 
 // proveSelective decides what a listing, or a code that nobody explains, is
 // worth.
@@ -301,7 +362,6 @@ func (q *inquiry) proveSelective(ctx context.Context, effect Effect, labels stri
 	default:
 		q.conclude(Listed, labels)
 		q.result.Policy = effect == MeansPolicy
-		q.explain(ctx)
 	}
 }
 
@@ -341,16 +401,18 @@ func (q *inquiry) addresses(ctx context.Context, name string) (dnscheck.Answer, 
 		}
 	}
 	slices.SortFunc(codes, netip.Addr.Compare)
-	codes = slices.Compact(codes)
-	return answer, codes[:min(len(codes), maxCodes)]
+	return answer, slices.Compact(codes)
 }
 
 func (q *inquiry) lookup(ctx context.Context, name string, t dnscheck.Type) dnscheck.Answer {
 	answer, err := q.resolver.Lookup(ctx, dnscheck.Question{Name: name, Type: t})
-	if err != nil {
-		return dnscheck.Answer{Status: dnscheck.Failed}
+	switch {
+	case err == nil:
+		return answer
+	case ctx.Err() != nil:
+		return dnscheck.Answer{Status: dnscheck.Timeout}
 	}
-	return answer
+	return dnscheck.Answer{Status: dnscheck.Failed}
 }
 
 // explain fetches the list's reason: the TXT record of the very name that was

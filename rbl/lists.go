@@ -32,13 +32,13 @@ type List struct {
 	MustNotList string   `toml:"must_not_list"` // what it never lists; "random": a random label [RFC 5782 section 5]
 	Registrable bool     `toml:"registrable"`   // it lists registrable domains only, not the hosts in them
 	Key         bool     `toml:"key"`           // the question needs a key: <target>.<key>.<zone>
-	Silence     string   `toml:"silence"`       // what a failed lookup usually means here
+	Silence     string   `toml:"silence"`       // what a failed lookup usually means here, a Meaning
 	LookupURL   string   `toml:"lookup_url"`    // {ip} and {domain} stand for the target
 	DelistURL   string   `toml:"delist_url"`    // likewise
 	DelistRule  string   `toml:"delist_rule"`   // how an entry comes off
 	Terms       string   `toml:"terms"`         // the operator's limits
 	Closed      string   `toml:"-"`             // dead lists: when, as 2006-01-02, 2006-01 or 2006; may be empty
-	Died        string   `toml:"-"`             // dead lists: wildcard, parked, emptied, unreachable, withdrawn, unsafe
+	Died        Death    `toml:"-"`             // dead lists: how
 }
 
 // Kind is what a list can be asked about.
@@ -262,7 +262,7 @@ type family struct {
 	Zones    []string `toml:"zones"`
 	Aliases  []string `toml:"aliases"` // of the first zone
 	Closed   string   `toml:"closed"`
-	Died     string   `toml:"died"`
+	Died     Death    `toml:"died"`
 }
 
 // entry is a list and the section that it stands in.
@@ -355,6 +355,7 @@ func (e *entry) check() error {
 		known("tier", e.Tier, Core, Minor, Neighbour, Domain, Allow, Keyed, Other),
 		known("weight", e.Weight, High, Medium, Low),
 		known("scope", e.Scope, "ip", "range", "asn", "domain"),
+		known("silence", e.Silence, "", MeaningNotRegistered, MeaningKeyRefused),
 		checkURL(e.LookupURL), checkURL(e.DelistURL),
 	)
 	for _, k := range e.Kinds {
@@ -375,7 +376,7 @@ func (e *entry) checkDeath() error {
 			return fmt.Errorf("closed %q is no date", e.Closed)
 		}
 	}
-	return known("died", e.Died, "wildcard", "parked", "emptied", "unreachable", "withdrawn", "unsafe")
+	return known("died", e.Died, DiedWildcard, DiedParked, DiedEmptied, DiedUnreachable, DiedWithdrawn, DiedUnsafe)
 }
 
 func (c *Code) check() error {

@@ -26,6 +26,9 @@
 // second is not. This package therefore reports a [Status], never a bool, asks
 // at most two questions of a list, and adds the list's own words (its TXT
 // record) where there is something to explain.
+//
+// Some lists never answer, and some packets are lost. A sweep therefore asks
+// all lists at once, and gives each its own short while: see [Checker].
 package rbl
 
 import (
@@ -83,8 +86,8 @@ const (
 
 // What Result.Meaning says where the list's table has no say. Beside these, a
 // failed lookup is named by its dnscheck.Status ("timeout", "servfail",
-// "refused", "failed") or by the list's Silence, and a closed list as "closed
-// 2024-06-05: emptied".
+// "refused", "failed", "blind"), unless the list's Silence says what it usually
+// means there.
 const (
 	MeaningNoKey          = "no-key"             // NotAsked: no usable key was given
 	MeaningWrongKind      = "wrong-kind"         // NotAsked: an IPv4-only list and an IPv6 address, and the like
@@ -93,29 +96,52 @@ const (
 	MeaningNoTestEntry    = "no-test-entry"      // NotProven: it has none, so its silence proves nothing
 	MeaningZoneGone       = "zone-gone"          // NotProven: the parent domain says that the zone does not exist
 	MeaningControlFailed  = "control-unanswered" // NotProven: a code, but whether it lists everybody could not be seen
+	MeaningClosed         = "closed"             // Dead: known to have closed, so not asked; see Closed and Died
 	MeaningWildcard       = "wildcard"           // Dead: it lists what must never be listed
 	MeaningParked         = "parked"             // Dead: an address outside 127.0.0.0/8, as a parked domain gives
 	MeaningPublicResolver = "public-resolver"    // Refused: asked through a public resolver, or from a host with generic reverse DNS
 	MeaningZoneTypo       = "zone-typo"          // Refused: the zone's name is mistyped
 	MeaningOverLimit      = "over-limit"         // Refused: too many queries
 	MeaningRefused        = "refused"            // Refused: no reason given
+
+	// The values of Silence: what a refusal, a SERVFAIL or a timeout usually
+	// means at a list.
+	MeaningNotRegistered = "resolver-not-registered" // it serves only resolvers that were made known to it
+	MeaningKeyRefused    = "key-refused"             // the key has expired or is wrong
+)
+
+// Death is how a list ended.
+type Death string
+
+// The deaths.
+const (
+	DiedWildcard    Death = "wildcard"    // answered for everybody
+	DiedParked      Death = "parked"      // the domain lapsed, and a web server answers
+	DiedEmptied     Death = "emptied"     // answers for nobody
+	DiedUnreachable Death = "unreachable" // its name servers went: slow timeouts
+	DiedWithdrawn   Death = "withdrawn"   // given up; how it answers is not known
+	DiedUnsafe      Death = "unsafe"      // came and went, or was never fit for use
 )
 
 // Result is what one list said of one target. It never holds a key.
 type Result struct {
-	Zone      string        `json:"zone"`
-	Operator  string        `json:"operator"`
-	Tier      Tier          `json:"tier"`
-	Weight    Weight        `json:"weight"`
-	Scope     string        `json:"scope"` // what a listing covers: ip | range | asn | domain
-	Status    Status        `json:"status"`
-	Policy    bool          `json:"policy,omitempty"` // Listed, but only as an address that should not send mail directly
-	Codes     []netip.Addr  `json:"codes"`            // sorted, at most 32; never nil
-	Meaning   string        `json:"meaning"`          // labels from the list's own table, joined by "; ", or one of the Meaning constants
-	Reason    string        `json:"reason"`           // its TXT record for the target: hostile, unescaped, at most 512 bytes
-	LookupURL string        `json:"lookup_url"`
-	DelistURL string        `json:"delist_url"`
-	Took      time.Duration `json:"-"` // all the questions to this list
+	Zone       string        `json:"zone"`
+	Operator   string        `json:"operator"`
+	Tier       Tier          `json:"tier"`
+	Weight     Weight        `json:"weight"`
+	Scope      string        `json:"scope"`            // what a listing covers: ip | range | asn | domain
+	Target     string        `json:"target,omitempty"` // what the list is asked about: an address, or a domain in its ASCII form; empty for neither
+	Status     Status        `json:"status"`
+	Policy     bool          `json:"policy,omitempty"` // Listed, but only as an address that should not send mail directly
+	Codes      []netip.Addr  `json:"codes"`            // sorted, at most 32; never nil
+	Meaning    string        `json:"meaning"`          // labels from the list's own table, joined by "; ", or one of the Meaning constants
+	Reason     string        `json:"reason"`           // its TXT record for the target: hostile, unescaped, at most 512 bytes
+	LookupURL  string        `json:"lookup_url"`
+	DelistURL  string        `json:"delist_url"`
+	DelistRule string        `json:"delist_rule,omitempty"` // how an entry comes off, in the table's words
+	Closed     string        `json:"closed,omitempty"`      // a closed list: when, as in List
+	Died       Death         `json:"died,omitempty"`        // a closed list: how
+	Took       time.Duration `json:"-"`                     // all the questions to this list
 }
 
 // Counts says whether the result is a listing that receivers act upon: on a

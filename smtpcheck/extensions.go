@@ -39,3 +39,18 @@ func size(extensions map[string]string) (bytes int64, known bool) {
 	}
 	return int64(n), true
 }
+
+// limits reads the LIMITS keyword (RFC 9422 section 3). What is no number of
+// one to six digits, or 0, announces nothing; of equal names the first counts.
+func limits(extensions map[string]string) (l Limits) {
+	known := map[string]*int{"MAILMAX": &l.MailMax, "RCPTMAX": &l.RcptMax, "RCPTDOMAINMAX": &l.RcptDomainMax}
+	for _, pair := range strings.Fields(extensions["LIMITS"]) {
+		name, value, _ := strings.Cut(pair, "=")
+		limit := known[strings.ToUpper(name)]
+		n, err := strconv.ParseUint(value, 10, 32)
+		if limit != nil && *limit == 0 && err == nil && n <= 999_999 {
+			*limit = int(n)
+		}
+	}
+	return l
+}

@@ -102,3 +102,23 @@ func parseLine(line string) (code int, text string, more, ok bool) {
 	}
 	return 0, "", false, false
 }
+
+// Status is the enhanced status code that the text begins with, "5.1.1" (RFC
+// 2034 section 4), or empty.
+func (r Reply) Status() string {
+	if len(r.Lines) == 0 {
+		return ""
+	}
+	word, _, _ := strings.Cut(r.Lines[0], " ")
+	word = strings.TrimPrefix(word, "#") // QUIRK: IronPort writes "550 #5.1.0 Address rejected."
+	parts := strings.Split(word, ".")
+	if len(parts) != 3 || parts[0] != "2" && parts[0] != "4" && parts[0] != "5" {
+		return ""
+	}
+	for _, p := range parts[1:] {
+		if p == "" || len(p) > 3 || strings.Trim(p, "0123456789") != "" {
+			return ""
+		}
+	}
+	return word
+}

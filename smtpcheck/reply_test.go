@@ -55,6 +55,20 @@ func TestReply(t *testing.T) {
 	}
 }
 
+func TestEnhancedStatus(t *testing.T) {
+	for text, want := range map[string]string{
+		"5.1.1 no such user": "5.1.1", "4.7.650": "4.7.650", "2.1.5 Ok": "2.1.5", "#5.1.0 Address rejected.": "5.1.0",
+		"": "", "no": "", "no 5.1.1": "", "5.1": "", "5.1.1.1": "", "3.1.1": "", "5.1.1111": "", "5..1": "", "5.a.1": "", "5.1.1: no": "",
+	} {
+		if got := (Reply{550, []string{text, "5.9.9"}}).Status(); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if got := (Reply{}).Status(); got != "" {
+		t.Errorf("no reply: %q", got)
+	}
+}
+
 func FuzzReply(f *testing.F) {
 	f.Add([]byte("220 mx.example.net ESMTP\r\n"))
 	f.Add([]byte("250-mx.example.net\r\n250-SIZE 26214400\r\n250 STARTTLS\r\n"))
@@ -78,6 +92,12 @@ func FuzzReply(f *testing.F) {
 			}
 			if n, known := size(extensions(reply)); n < 0 || !known && n != 0 {
 				t.Fatalf("size %d, %v", n, known)
+			}
+			l := limits(extensions(reply))
+			for _, n := range []int{l.MailMax, l.RcptMax, l.RcptDomainMax} {
+				if n < 0 || n > 999_999 {
+					t.Fatalf("limit %d", n)
+				}
 			}
 		}
 		t.Fatal("replies without end")

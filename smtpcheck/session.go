@@ -42,6 +42,7 @@ type session struct {
 	Session
 	ctx     context.Context
 	opt     Options
+	to      mailbox  // Options.Rcpt
 	conn    net.Conn // the encrypted one after STARTTLS
 	replies *replyReader
 }
@@ -54,9 +55,7 @@ func (s *session) run(d Dialer) {
 	raw := s.conn
 	defer context.AfterFunc(s.ctx, func() { raw.Close() })()
 
-	complete := s.phase(PhaseGreeting, s.greet) &&
-		(s.opt.GreetingOnly || s.phase(PhaseEHLO, s.hello)) &&
-		(!s.TLS.Offered || s.opt.NoTLS || s.phase(PhaseSTARTTLS, s.startTLS))
+	complete := s.phase(PhaseGreeting, s.greet) && (s.opt.GreetingOnly || s.converse())
 	if s.canQuit() {
 		s.quit()
 	}
@@ -65,20 +64,37 @@ func (s *session) run(d Dialer) {
 	}
 }
 
+// converse is what comes between the greeting and QUIT.
+func (s *session) converse() bool {
+	return s.phase(PhaseEHLO, s.hello) &&
+		(!s.TLS.Offered || s.opt.NoTLS || s.secure()) &&
+		(s.opt.Rcpt == "" || s.phase(PhaseMail, s.mail) && s.phase(PhaseRcpt, s.rcpt))
+}
+
+// secure goes over to TLS and begins anew there (RFC 3207 section 4.2). A
+// refusal leaves a connection in the clear, on which a mailbox is asked for as
+// most senders would; a handshake that breaks off leaves none.
+func (s *session) secure() bool {
+	if s.phase(PhaseSTARTTLS, s.startTLS) {
+		return s.phase(PhaseEHLO, s.hello)
+	}
+	return s.opt.Rcpt != "" && s.Result == Rejected && s.TLS.Reply.Code != closing
+}
+
 // phase runs one phase and records its time and how it ended. It says whether
 // the session goes on.
 func (s *session) phase(p Phase, do func() error) bool {
 	start := time.Now()
 	err := do()
-	s.Timings[p] = time.Since(start)
+	s.Timings[p] += time.Since(start)
 	s.Phase = p
 	s.Result, s.Err = s.outcome(err)
 	return s.Result == Accepted
 }
 
 func (s *session) connect(d Dialer) error {
-	if !s.opt.GreetingOnly && !sayable(s.opt.HELO) {
-		return fmt.Errorf("%q cannot be said in EHLO", s.opt.HELO)
+	if err := s.prepare(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, cmp.Or(s.opt.Connect, defaultConnect))
 	defer cancel()
@@ -90,6 +106,28 @@ func (s *session) connect(d Dialer) error {
 	s.Local, _ = netip.ParseAddrPort(conn.LocalAddr().String()) // a connection in memory has none
 	s.replies = newReplyReader(conn, func(line string) { s.note("S: ", line) })
 	return nil
+}
+
+// prepare makes sure, before anybody is disturbed, that there will be something
+// to say, and nothing but that.
+func (s *session) prepare() (err error) {
+	if s.opt.GreetingOnly {
+		return nil
+	}
+	if !sayable(s.opt.HELO) {
+		return fmt.Errorf("%q cannot be said in EHLO", s.opt.HELO)
+	}
+	if s.opt.Rcpt == "" {
+		return nil
+	}
+	if s.to, err = parseMailbox(s.opt.Rcpt); err != nil || s.opt.RandomName == "" {
+		return err
+	}
+	random, err := s.to.beside(s.opt.RandomName)
+	if err == nil && random.needsUTF8() {
+		return errMailbox
+	}
+	return err
 }
 
 // sayable says whether a HELO name is one word of printable ASCII, so that it
@@ -110,20 +148,23 @@ func (s *session) greet() (err error) {
 	return verdict(s.Greeting)
 }
 
-func (s *session) hello() (err error) {
-	if s.EHLO, err = s.command("EHLO " + s.opt.HELO); err != nil {
+func (s *session) hello() error {
+	reply, err := s.command("EHLO " + s.opt.HELO)
+	if err != nil {
 		return err
 	}
-	if s.EHLO.Code >= 500 {
-		return s.helloAgain()
+	s.EHLO, s.Extensions = reply, nil
+	if reply.Code >= 500 {
+		err = s.helloAgain()
+	} else if err = verdict(reply); err == nil {
+		s.Extensions = extensions(reply)
 	}
-	if err = verdict(s.EHLO); err != nil {
-		return err
-	}
-	s.Extensions = extensions(s.EHLO)
 	s.Size, s.SizeKnown = size(s.Extensions)
-	_, s.TLS.Offered = s.Extensions["STARTTLS"]
-	return nil
+	s.Limits = limits(s.Extensions)
+	if _, offered := s.Extensions["STARTTLS"]; offered {
+		s.TLS.Offered = true // and remains so over TLS, where it is not offered again
+	}
+	return err
 }
 
 // helloAgain says HELO to a server that refused EHLO (RFC 5321 section
@@ -137,6 +178,47 @@ func (s *session) helloAgain() error {
 	return verdict(s.EHLO)
 }
 
+// mail opens a transaction as a bounce would, so that nothing sent in reply
+// comes back to anybody (RFC 5321 section 4.5.5).
+func (s *session) mail() (err error) {
+	line := "MAIL FROM:<>"
+	if s.to.needsUTF8() {
+		if _, ok := s.Extensions["SMTPUTF8"]; !ok {
+			return errUnsupported
+		}
+		line += " SMTPUTF8"
+	}
+	if s.Mail, err = s.command(line); err != nil {
+		return err
+	}
+	return verdict(s.Mail)
+}
+
+// rcpt asks for the mailbox, and then for the one beside it that tells what the
+// answer is worth. Where that one gets no answer, the first stands all the same.
+func (s *session) rcpt() (err error) {
+	if s.Rcpt, err = s.command("RCPT TO:" + s.to.path()); err != nil {
+		return err
+	}
+	switch {
+	case s.Rcpt.Accepted():
+		s.Random = s.askBeside(s.opt.RandomName)
+	case s.Rcpt.Code >= 400 && s.Rcpt.Code != closing && !greylisted(s.Rcpt):
+		s.Postmaster = s.askBeside("postmaster")
+	}
+	return verdict(s.Rcpt)
+}
+
+// askBeside asks for another name at the mailbox's domain.
+func (s *session) askBeside(local string) Reply {
+	other, err := s.to.beside(local)
+	if err != nil || strings.EqualFold(local, s.to.local) {
+		return Reply{}
+	}
+	reply, _ := s.command("RCPT TO:" + other.path())
+	return reply
+}
+
 // canQuit says whether there is somebody left to say QUIT to. A handshake that
 // broke off leaves neither a plain nor an encrypted connection to say it on.
 func (s *session) canQuit() bool {
@@ -146,8 +228,14 @@ func (s *session) canQuit() bool {
 
 func (s *session) quit() {
 	start := time.Now()
-	s.say("QUIT", quitTime)
-	s.replies.read() // only courtesy: an answer changes nothing
+	lines := []string{"QUIT"}
+	if s.Mail.Accepted() {
+		lines = []string{"RSET", "QUIT"}
+	}
+	for _, line := range lines {
+		s.say(line, quitTime)
+		s.replies.read() // only courtesy: an answer changes nothing
+	}
 	s.Timings[PhaseDone] = time.Since(start)
 }
 
@@ -176,6 +264,12 @@ func (s *session) note(who, line string) {
 
 // errRejected stands for a 4xx or 5xx reply; the reply itself is in the Session.
 var errRejected = errors.New("rejected")
+
+var errUnsupported = errors.New("the mailbox needs SMTPUTF8, which is not offered")
+
+// closing is the code with which a server announces that it hangs up (RFC 5321
+// section 3.8).
+const closing = 421
 
 // verdict turns a reply to a command into what it means for the phase.
 func verdict(r Reply) error {
@@ -213,6 +307,8 @@ func (s *session) result(err error) Result {
 		return Rejected
 	case errors.As(err, &garbage):
 		return NotSMTP
+	case errors.Is(err, errUnsupported):
+		return Unsupported
 	case errors.Is(err, ErrBlocked):
 		return Blocked
 	case errors.As(err, &errno) && errnoResult(errno) != Failed:

@@ -330,6 +330,28 @@ func TestExtensions(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	tests := []struct {
+		params string
+		want   Limits
+	}{
+		{"", Limits{}},
+		{"RCPTMAX=20", Limits{RcptMax: 20}},
+		{"MAILMAX=5 rcptmax=20  RCPTDOMAINMAX=1 OTHER=3", Limits{MailMax: 5, RcptMax: 20, RcptDomainMax: 1}},
+		{"RCPTMAX=999999", Limits{RcptMax: 999999}},
+		{"RCPTMAX=1000000 MAILMAX=-1", Limits{}},
+		{"RCPTMAX=0 MAILMAX= RCPTDOMAINMAX", Limits{}},
+		{"RCPTMAX=many MAILMAX=+5 MAILMAX=99999999999999999999", Limits{}},
+		{"RCPTMAX=20 RCPTMAX=30", Limits{RcptMax: 20}},
+	}
+	for _, tt := range tests {
+		d := smtptest.Pipe(t, smtptest.Postfix(smtptest.Options{EHLO: []string{"LIMITS " + tt.params}}))
+		if s := Check(t.Context(), d, somewhere, polite); s.Limits != tt.want {
+			t.Errorf("%q: %+v", tt.params, s.Limits)
+		}
+	}
+}
+
 func TestTranscriptHasBothSides(t *testing.T) {
 	addr := smtptest.Serve(t, send("220 x\r\n"), expect("EHLO"), send("502\n"), expect("HELO"), send("250-a\x1b[31m\n250 b\n"), expect("QUIT"), send("221 bye\r\n"))
 	s := Check(t.Context(), &net.Dialer{}, addr, polite)
@@ -364,16 +386,24 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte("220 mx.example.net ESMTP\r\n250-mx.example.net\r\n250-SIZE 100\r\n250 STARTTLS\r\n220 go\r\n\x16\x03\x03\x00\x02ab"))
 	f.Add([]byte("220 x\n502 what\n250 fine\n221 bye\n"))
 	f.Add([]byte("554-no\r\n554 service\r\n"))
+	f.Add([]byte("220 x\n250-x\n250 LIMITS RCPTMAX=20\n250 ok\n250 ok\n550 5.1.1 no\n250 ok\n221 bye\n"))
+	f.Add([]byte("220 x\n250 x\n250 ok\n451 4.7.1 Greylisted\n250 ok\n221 bye\n"))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		d := smtptest.Dialer(func(context.Context, string, string) (net.Conn, error) {
 			return babbler{Reader: strings.NewReader(string(said))}, nil
 		})
-		s := Check(t.Context(), d, somewhere, polite)
+		s := Check(t.Context(), d, somewhere, curious)
 		if s.Phase == "" || s.Result == "" || (s.Result == Accepted) != (s.Phase == PhaseDone) {
 			t.Errorf("ended at %q with %q", s.Phase, s.Result)
 		}
 		if (s.Result == Rejected) != (s.Refusal().Code != 0) {
 			t.Errorf("%s, refusal %+v", s.Result, s.Refusal())
+		}
+		if s.Random.Code != 0 && !s.Rcpt.Accepted() || s.Postmaster.Code != 0 && s.Rcpt.Code < 400 {
+			t.Errorf("asked on after %+v", s.Rcpt)
+		}
+		if asked := s.Mailbox() != MailboxNotAsked; asked != slices.Contains(s.Transcript, "C: MAIL FROM:<>") {
+			t.Errorf("mailbox %q", s.Mailbox())
 		}
 		if len(s.Transcript) > 200 {
 			t.Errorf("%d lines", len(s.Transcript))

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -72,13 +73,21 @@ func (s *session) judge(state tls.ConnectionState) {
 	s.TLS.Issuer = clip(cmp.Or(leaf.Issuer.CommonName, leaf.Issuer.String()))
 	s.TLS.NotAfter = leaf.NotAfter
 	var err error
-	if s.TLS.Problem, err = s.problem(state.PeerCertificates, time.Now()); err != nil {
+	if records := usable(s.opt.TLSA); len(records) > 0 {
+		if err = s.vouched(records, state.PeerCertificates, time.Now()); err != nil {
+			s.TLS.Problem = ProblemDANE
+		}
+		s.TLS.DANE = err == nil
+	} else {
+		s.TLS.Problem, err = s.problem(state.PeerCertificates, time.Now())
+	}
+	if err != nil {
 		s.TLS.Err = clip(err.Error())
 	}
 }
 
-// problem is the first thing wrong with a chain, in the order of the Problem
-// constants.
+// problem is the first thing wrong with a chain that no DANE record judges, in
+// the order of the Problem constants.
 func (s *session) problem(chain []*x509.Certificate, now time.Time) (string, error) {
 	leaf := chain[0]
 	err := s.verify(chain, now)
@@ -100,7 +109,23 @@ func (s *session) problem(chain []*x509.Certificate, now time.Time) (string, err
 	if err := leaf.VerifyHostname(hostname(s.opt.Name)); err != nil {
 		return ProblemName, err
 	}
+	if len(s.opt.STSHosts) > 0 && !slices.ContainsFunc(s.opt.STSHosts, s.isSTSHost) {
+		return ProblemSTS, errSTS
+	}
 	return "", nil
+}
+
+var errSTS = errors.New("the host is not in the MTA-STS policy")
+
+// isSTSHost says whether a pattern of an MTA-STS policy is the host: its name,
+// or its name with an asterisk for the first label (RFC 8461 section 4.1).
+func (s *session) isSTSHost(pattern string) bool {
+	name, pattern := hostname(s.opt.Name), hostname(pattern)
+	if parent, wild := strings.CutPrefix(pattern, "*."); wild {
+		first, rest, _ := strings.Cut(name, ".")
+		return first != "" && parent != "" && strings.EqualFold(rest, parent)
+	}
+	return strings.EqualFold(name, pattern)
 }
 
 // verify looks for a way from a certificate to an authority.
@@ -109,11 +134,15 @@ func (s *session) verify(chain []*x509.Certificate, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	return verifyWith(roots, chain, now)
+}
+
+func verifyWith(roots *x509.CertPool, chain []*x509.Certificate, now time.Time) error {
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err = chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now})
+	_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now})
 	return err
 }
 

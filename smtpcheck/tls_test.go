@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +159,40 @@ func TestOldServersAreUnderstood(t *testing.T) {
 			s := Check(t.Context(), &net.Dialer{}, smtptest.Healthy(t, smtptest.Options{TLS: server}), polite)
 			if s.TLS.Result != Accepted || s.TLS.Version != tls.VersionName(tt.max) || s.TLS.Subject != "mx.example.net" {
 				t.Errorf("%+v", s.TLS)
+			}
+		})
+	}
+}
+
+// A server may announce less to strangers than over TLS, or the other way round.
+func TestWhatIsSaidOverTLSCounts(t *testing.T) {
+	offered := []smtptest.Step{
+		send("220 x\r\n"), expect("EHLO"), send("250-x\r\n250-SIZE 1000\r\n250-SMTPUTF8\r\n250-LIMITS RCPTMAX=5\r\n250 STARTTLS\r\n"),
+		expect("STARTTLS"), send("220 go\r\n"), smtptest.StartTLS(smtptest.SelfSigned(t, "mx.example.net")), expect("EHLO mail.example.org"),
+	}
+	tests := []struct {
+		name   string
+		then   []smtptest.Step
+		phase  Phase
+		result Result
+		code   int
+		size   int64
+		limits Limits
+	}{
+		{"other limits", []smtptest.Step{send("250-x\r\n250-LIMITS RCPTMAX=9\r\n250 SIZE 2000\r\n"), expect("QUIT")}, PhaseDone, Accepted, 250, 2000, Limits{RcptMax: 9}},
+		{"no limits", []smtptest.Step{send("250 x\r\n"), expect("QUIT")}, PhaseDone, Accepted, 250, 0, Limits{}},
+		{"refused", []smtptest.Step{send("550 no\r\n"), expect("HELO"), send("550 no\r\n"), expect("QUIT")}, PhaseEHLO, Rejected, 550, 0, Limits{}},
+		{"only HELO", []smtptest.Step{send("550 no\r\n"), expect("HELO"), send("250 x\r\n"), expect("QUIT")}, PhaseDone, Accepted, 250, 0, Limits{}},
+		{"hung up: the last word stands", []smtptest.Step{smtptest.Close()}, PhaseEHLO, Closed, 250, 1000, Limits{RcptMax: 5}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Check(t.Context(), &net.Dialer{}, smtptest.Serve(t, append(slices.Clone(offered), tt.then...)...), polite)
+			if s.Phase != tt.phase || s.Result != tt.result || s.EHLO.Code != tt.code || s.Size != tt.size || s.Limits != tt.limits {
+				t.Errorf("%s, %s, EHLO %+v, size %d, limits %+v", s.Phase, s.Result, s.EHLO, s.Size, s.Limits)
+			}
+			if !s.TLS.Offered || s.TLS.Result != Accepted {
+				t.Errorf("TLS %+v", s.TLS)
 			}
 		})
 	}

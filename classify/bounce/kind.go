@@ -4,9 +4,12 @@ import "strings"
 
 // daemons are the names by which servers sign their reports.
 var daemons = newPhrases(
-	"mailer-daemon", "mailer daemon", "postmaster", "post_master", "mail delivery", "mail deliver system", "delivery subsystem",
-	"mail administrator", "maildelivery", "mailerdaemon", "bounce@", "bounces@", "mail_delivery",
+	"mailer-daemon", "mailer daemon", "mail delivery", "mail deliver system", "delivery subsystem",
+	"maildelivery", "mailerdaemon", "bounce@", "bounces@", "mail_delivery",
 )
+
+// offices sign reports and are people, too.
+var offices = newPhrases("postmaster", "post_master", "mail administrator")
 
 // subjects are what reports have for a subject.
 var subjects = newPhrases(
@@ -27,19 +30,35 @@ var sentences = newPhrases(
 	"message could not be", "error message below", "diagnostic-code", "did not reach some or all", "不能成功的递送", "不能成功的遞送", "退信", "您的邮件被退回",
 )
 
-// isBounceHeader tells the header of a report by who signs it and by its
+// isBounceHeader tells the header of a report by who signs it or by its
 // subject.
-func isBounceHeader(h header) bool {
+func isBounceHeader(h header) bool { return isSigned(h) || isTitle(h.text("Subject")) }
+
+// isSigned tells the header of a report by what no person and no mailing puts
+// into one.
+func isSigned(h header) bool {
 	if isReport(h) || h.has("X-Failed-Recipients") {
 		return true
 	}
-	if subject := h.text("Subject"); autoSubjects.in(subject) {
+	subject := h.text("Subject")
+	if autoSubjects.in(subject) {
 		return false
-	} else if subjects.in(subject) && !hasPrefixFold(subject, "re:") && !isForward(subject) {
-		return true
 	}
 	from := h.text("From")
-	return from == "<>" || daemons.in(from)
+	office, title := offices.in(from), isTitle(subject)
+	return from == "<>" || daemons.in(from) || office && title || (office || title) && isAutomatic(h)
+}
+
+// isAutomatic tells mail that no person wrote: its envelope had no sender (RFC
+// 5321 section 4.5.5), or its header says so (RFC 3834 section 5).
+func isAutomatic(h header) bool {
+	return strings.HasPrefix(h.get("Return-Path"), "<>") || hasPrefixFold(h.get("Auto-Submitted"), "auto-")
+}
+
+// isTitle tells the subject of a report, which is neither that of an answer to
+// one nor that of a forward. People write about bounces, too: it is a hint.
+func isTitle(subject string) bool {
+	return subjects.in(subject) && !autoSubjects.in(subject) && !isAnswer(subject)
 }
 
 // isReport tells a delivery status report by its type. RFC 3462 section 2
@@ -48,11 +67,14 @@ func isReport(h header) bool {
 	return h.mediaType() == "multipart/report" && (kind == "" || strings.EqualFold(kind, "delivery-status"))
 }
 
-func isForward(subject string) bool {
-	for _, mark := range []string{"fw:", "fwd:", "转发", "轉寄", "wg:", "tr:"} {
-		if hasPrefixFold(subject, mark) {
-			return true
-		}
+// isAnswer tells the subject of an answer or a forward by what mail programs
+// put before it, each in the language of its user.
+func isAnswer(subject string) bool {
+	prefix, _, ok := strings.Cut(strings.ReplaceAll(subject[:min(len(subject), 40)], "\uff1a", ":"), ":")
+	switch lower(strings.TrimSpace(prefix)) {
+	case "re", "aw", "antw", "sv", "vs", "odp", "ynt", "res", "ref", "rif", "atb", "回复", "回覆", "答复", "答覆", "返信", "회신",
+		"fw", "fwd", "[fwd", "wg", "tr", "rv", "enc", "vb", "vl", "pd", "ilt", "doorst", "转发", "转寄", "轉寄", "轉發", "転送", "전달":
+		return ok
 	}
 	return false
 }
@@ -60,7 +82,7 @@ func isForward(subject string) bool {
 // reads tells a text that speaks of a failed delivery and says whose: by a
 // reply or a status beside an address, or by naming the address in the
 // sentence itself.
-func (r *reader) reads(notice string) bool {
+func reads(notice string) bool {
 	head := unfold(notice[:min(len(notice), maxValue)])
 	i, w := sentences.find(head, 0)
 	if i < 0 {
@@ -71,7 +93,12 @@ func (r *reader) reads(notice string) bool {
 	if end > 0 && start < 40 && !strings.Contains(rest[:start], ". ") {
 		return true
 	}
-	if _, end := nextAddress(head, 0); end == 0 {
+	return tells(notice)
+}
+
+// tells is whether a text names an address and has a reply or a status for it.
+func tells(notice string) bool {
+	if _, end := nextAddress(notice[:min(len(notice), maxValue)], 0); end == 0 {
 		return false
 	}
 	f := hear(notice, false)
@@ -95,7 +122,7 @@ var autoSubjects = newPhrases(
 // isFeedback tells a complaint (RFC 5965), also where the part is missing, and
 // a disposition notification (RFC 8098), which is about no delivery either.
 func (r *reader) isFeedback(notice string) bool {
-	if r.arf || r.mdn {
+	if r.arf || r.mdn || isComplaint(r.header) {
 		return true
 	}
 	if kind := r.header.param("report-type"); kind != "" || len(r.dsn.groups) > 0 {
@@ -104,7 +131,12 @@ func (r *reader) isFeedback(notice string) bool {
 	return complaints.in(notice[:min(len(notice), 1000)])
 }
 
-var complaints = newPhrases("abuse report for", "apple mail sent this email to unsubscribe")
+// isComplaint tells a complaint by its header, as Microsoft sends them.
+func isComplaint(h header) bool {
+	return h.has("X-HmXmrOriginalRecipient") || complaints.in(h.text("Subject"))
+}
+
+var complaints = newPhrases("abuse report for", "complaint about message from", "apple mail sent this email to unsubscribe")
 
 // actionTold tells a warning from a failure by its words.
 func actionTold(subject, notice string) Action {
@@ -121,45 +153,3 @@ var (
 	delaySubjects = newPhrases("delay", "warning", "still being retried", "延迟", "延遲")
 	delays        = newPhrases("warning message only", "warning only", "has been delayed", "will be retried", "is delayed", "will keep trying", "not yet been delivered", "continue to try", "will continue trying")
 )
-
-// quoted finds a bounce in a message whose header does not say that it is one:
-// behind ">", below a forward's heading, or as the text itself. Empty where
-// there is none.
-func (r *reader) quoted(notice string) string {
-	for _, t := range r.texts {
-		body := t.body
-		if t.html {
-			body = plainText(body)
-		}
-		body = normalize(body)
-		for _, inner := range []string{unquote(body), afterForwardMark(body)} {
-			inner, _ = cutOriginal(r.embeddedStatus(inner))
-			if len(r.dsn.groups) > 0 || r.reads(inner) {
-				return inner
-			}
-		}
-	}
-	if r.reads(notice) {
-		return notice
-	}
-	return ""
-}
-
-// forwardMarks head a forwarded message.
-var forwardMarks = newPhrases("original message", "forwarded message", "原始郵件", "原始邮件")
-
-// afterForwardMark is the text below "----- Original Message -----" and its
-// few header lines, where these name a daemon or the subject of a report.
-func afterForwardMark(body string) string {
-	for rest := body; rest != ""; {
-		line, after := cutLine(rest)
-		if forwardMarks.in(line) {
-			h, inner := parseHeader(strings.TrimLeft(after, "\r\n"))
-			if isBounceHeader(h) {
-				return inner
-			}
-		}
-		rest = after
-	}
-	return ""
-}

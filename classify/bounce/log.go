@@ -59,8 +59,8 @@ func readPostfix(line string) (Failure, bool) {
 	return f, true
 }
 
-// readSendmail reads "to=<a>, ..., relay=host. [ip], dsn=5.1.1, stat=User
-// unknown".
+// readSendmail reads "to=<a>, ..., relay=host. [ip], dsn=5.1.1, reply=550 5.1.1
+// ..., stat=User unknown"; older ones log no reply.
 func readSendmail(line string) (Failure, bool) {
 	before, stat, ok := strings.Cut(line, "stat=")
 	to := value(before, "to=", ", ")
@@ -79,6 +79,10 @@ func readSendmail(line string) (Failure, bool) {
 		return Failure{}, false
 	}
 	f := hear(reason, false)
+	if _, reply, ok := strings.Cut(strings.TrimRight(before, ", "), ", reply="); ok && f.Reply.Code == 0 {
+		f = hear(reply, true)
+		f.Text = clip(reason, maxValue)
+	}
 	f.Recipient, f.Action = cleanAddress(first), action
 	f.setRemote(parseHost(value(before, "relay=", ",")))
 	if f.Reply.Status == "" {

@@ -146,7 +146,7 @@ func (r *reader) entity(h header, depth int) delimiter {
 	case strings.HasPrefix(media, "message/disposition-notification"):
 		r.mdn = true
 	case strings.HasPrefix(media, "message/"), media == "text/rfc822-headers", media == "text/rfc822":
-		return r.returned(h, depth)
+		return r.attached(h, depth)
 	case depth > 0 && !h.has("Content-Type") && h.has("Received"): // the type was forgotten
 		r.setOriginal(h)
 		size, d := r.skip()
@@ -154,6 +154,8 @@ func (r *reader) entity(h header, depth int) delimiter {
 		return d
 	case strings.HasPrefix(media, "text/"), media == "application/json", !strings.Contains(media, "/"):
 		return r.readText(h, media == "text/html")
+	case isSaved(h):
+		return r.attached(h, depth)
 	}
 	_, d := r.skip()
 	return d
@@ -245,7 +247,7 @@ func (r *reader) returned(h header, depth int) delimiter {
 	if len(inner) == 0 && !open {
 		return d
 	}
-	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header)) {
+	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header)) {
 		r.nested++
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}
@@ -260,7 +262,7 @@ func (r *reader) returned(h header, depth int) delimiter {
 	}
 	if r.original == nil {
 		r.setOriginal(inner)
-		if strings.HasPrefix(h.mediaType(), "message/") {
+		if strings.HasPrefix(h.mediaType(), "message/") || isSaved(h) {
 			r.rep.Original.Size, r.rep.Original.Complete = size+body, body > 0 && !r.cut
 		}
 	}

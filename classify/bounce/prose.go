@@ -130,6 +130,14 @@ func listed(notice string, own func(string) bool) []block {
 			led, before, depth = "", "", indent
 			continue
 		}
+		if len(blocks) > 0 && strings.IndexByte(line, '@') >= 0 {
+			if addr, words, ok := endsInAddress(line); ok && sentences.in(words) && !own(addr) {
+				end()
+				blocks = append(blocks, block{address: addr})
+				kept = append(kept, line...)
+				continue
+			}
+		}
 		if line != "" {
 			led = line
 		}
@@ -218,6 +226,16 @@ func listedAddress(line string) (addr, rest string, ok bool) {
 	return addr, strings.TrimLeft(strings.TrimLeft(rest, " \t>"), ":,;.- \t\uff1a\uff0c\u2026"), true
 }
 
+// endsInAddress reads a line "words: address", the words being the reason.
+func endsInAddress(line string) (addr, words string, ok bool) {
+	words, after, ok := strings.Cut(line, ": ")
+	start, end := nextAddress(after, 0)
+	if !ok || end == 0 || strings.Trim(after[:start]+after[end:], " <>.") != "" || isHeaderEcho(line[:len(words)+1]) {
+		return "", "", false
+	}
+	return after[start:end], words, true
+}
+
 // cutExpansion takes "(expanded from <a>)" off a reason: the address that the
 // sender had typed.
 func cutExpansion(reason, original string) (string, string) {
@@ -261,9 +279,27 @@ func mentioned(notice string, own func(string) bool) []block {
 			blocks = append(blocks, block{address: line[start:end], reason: paragraphs, before: strings.TrimSpace(clip(before, maxValue))})
 		}
 		if len(blocks) > 0 {
+			if each := eachWithReason(rest, own); len(each) > 1 {
+				return each
+			}
 			break
 		}
 		rest = after
+	}
+	return blocks
+}
+
+// eachWithReason reads lines "Unknown user: a@example.net", one after the
+// other, each with a reason of its own.
+func eachWithReason(s string, own func(string) bool) (blocks []block) {
+	for s != "" && len(blocks) < maxFailures {
+		line, after := cutLine(s)
+		addr, _, ok := endsInAddress(strings.TrimSpace(line))
+		if !ok || own(addr) {
+			break
+		}
+		blocks = append(blocks, block{address: addr, reason: line})
+		s = after
 	}
 	return blocks
 }
@@ -314,14 +350,13 @@ var transcripts = newPhrases("transcript of session follows", "\n<<< ")
 // cutSession takes the transcript out of a notice.
 func cutSession(notice string) (string, session) {
 	var s session
-	first, mark := transcripts.find(notice, 0)
+	first, _ := transcripts.find(notice, 0)
 	if first < 0 {
 		return notice, s
 	}
-	headed := mark == 0 || containsFold(notice[first:], transcripts.words[0])
 	var rest strings.Builder
 	var host Host
-	command, inside := "", !headed
+	command, inside := "", false
 	for line := range strings.Lines(notice) {
 		line = trimRight(line)
 		talking := indexFold(line, "while talking to ")

@@ -41,7 +41,7 @@ func (r *reader) finish(pasted bool) {
 		return
 	}
 	r.dsn.flush()
-	if !pasted && len(r.dsn.groups) == 0 && !isBounceHeader(r.header) {
+	if !pasted && len(r.dsn.groups) == 0 && !isSigned(r.header) {
 		rep.Kind = KindNotABounce
 		if r.isAutoReply() {
 			rep.Kind = KindAutoReply
@@ -51,7 +51,7 @@ func (r *reader) finish(pasted bool) {
 			return
 		}
 	} else if strings.Contains(notice, "\n> ") {
-		if inner := unquote(notice); r.reads(inner) {
+		if inner := unquote(notice); reads(inner) {
 			notice = inner
 		}
 	}

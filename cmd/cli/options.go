@@ -270,7 +270,7 @@ func (a *app) runner() (*probe.Runner, error) {
 		}
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(bound, 0))
 	}
-	resolver, err := a.resolver()
+	servers, chosen, err := a.nameServers()
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +287,7 @@ func (a *app) runner() (*probe.Runner, error) {
 		controls = defaultControls
 	}
 	r := &probe.Runner{
-		Resolver: resolver, Dialer: dialer, Guard: probe.Guard{Allow: allow},
+		Resolver: resolver(servers, chosen, 0), ListDNS: resolver(servers, chosen, rbl.Try), Dialer: dialer, Guard: probe.Guard{Allow: allow},
 		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(bound), Port: a.opt.port,
 		Policy: probe.Policy{Total: a.opt.timeout},
 	}
@@ -333,9 +333,9 @@ func ownAddress() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// resolver is the one of --resolver, else the system's.
-func (a *app) resolver() (dnscheck.Resolver, error) {
-	var servers []netip.AddrPort
+// nameServers are those of --resolver, else the system's; chosen says which.
+// Where the system has none, there are none, and that is said.
+func (a *app) nameServers() (servers []netip.AddrPort, chosen bool, err error) {
 	for _, s := range a.opt.resolvers {
 		host, port := probe.HostPort(s)
 		if port == 0 {
@@ -343,20 +343,34 @@ func (a *app) resolver() (dnscheck.Resolver, error) {
 		}
 		ip, err := netip.ParseAddr(host)
 		if err != nil {
-			return nil, usage("resolver", "value", s)
+			return nil, false, usage("resolver", "value", s)
 		}
 		servers = append(servers, netip.AddrPortFrom(ip, port))
 	}
-	if len(servers) > 0 { // an admin's choice is believed
-		return &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}, nil
+	if len(servers) > 0 {
+		return servers, true, nil
 	}
-	servers, err := dnscheck.SystemServers()
+	servers, err = dnscheck.SystemServers()
 	if err != nil {
 		a.warn("hint.no-resolver", "error", err.Error())
 		a.saw(statusFailed)
-		return noResolver{}, nil
+		return nil, false, nil
 	}
-	return &dnscheck.Grounded{Resolver: &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers}}}, nil
+	return servers, false, nil
+}
+
+// resolver asks name servers and remembers; try bounds one of its two tries,
+// and 0 is the usual time. Only what an admin chose is believed without
+// further ado.
+func resolver(servers []netip.AddrPort, chosen bool, try time.Duration) dnscheck.Resolver {
+	if len(servers) == 0 {
+		return noResolver{}
+	}
+	cache := &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers, Try: try}}
+	if chosen {
+		return cache
+	}
+	return &dnscheck.Grounded{Resolver: cache}
 }
 
 // noResolver stands in where the system has no resolver: it knows nothing.

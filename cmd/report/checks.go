@@ -88,8 +88,17 @@ func (t *Text) listWords(l probe.List) string {
 	}
 	return t.Colours.paint(colour, t.Words.Pad(status, t.statusWidth())) + "  " + t.say("label.list", map[string]string{
 		"zone": l.Zone, "codes": strings.Join(codes, " "), "meaning": t.args(map[string]string{"meaning": l.Meaning})["meaning"], "reason": l.Reason,
+		"closed": l.Closed, "died": t.died(l), "rule": l.DelistRule,
 		"scope": t.scope(l), "url": cmp.Or(l.DelistURL, l.LookupURL),
 	})
+}
+
+// died says how a list ended; nothing for one that is alive.
+func (t *Text) died(l probe.List) string {
+	if l.Died == "" {
+		return ""
+	}
+	return t.say("died."+string(l.Died), nil)
 }
 
 // scope says that a listing is about the surroundings; nothing where it is

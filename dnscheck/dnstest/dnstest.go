@@ -9,6 +9,9 @@
 //	s.Fault("mx.example.net AAAA", dnstest.Silence)
 //	mx := dnscheck.CheckMX(ctx, s.Resolver(), "example.net")
 //
+// Asked without the RD bit, it answers as the holder of its zones, and with a
+// referral below NS records that stand at no SOA record's name.
+//
 // A name under a SOA record that is not listed does not exist. Any other name
 // that is not listed fails the test: a check asked what nobody expected.
 // "*.example.net." stands for every name below it that is not listed.
@@ -63,6 +66,7 @@ type Server struct {
 	mu      sync.Mutex
 	faults  map[string]Fault
 	delays  map[string]time.Duration
+	signed  map[string]bool
 	queries []string
 
 	listen sync.Once
@@ -74,7 +78,7 @@ type Server struct {
 // test ends. Names must be absolute.
 func New(t testing.TB, zones ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, records: map[string][]dns.RR{}, faults: map[string]Fault{}, delays: map[string]time.Duration{}}
+	s := &Server{t: t, records: map[string][]dns.RR{}, faults: map[string]Fault{}, delays: map[string]time.Duration{}, signed: map[string]bool{}}
 	for _, text := range zones {
 		for line := range strings.Lines(text) {
 			s.add(strings.TrimSpace(line))
@@ -114,6 +118,14 @@ func (s *Server) Slow(name string, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delays[key(name)] = d
+}
+
+// Sign makes the server vouch for a name's answers with the AD bit, as a
+// resolver does for what it validated; names are as in Fault.
+func (s *Server) Sign(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signed[key(name)] = true
 }
 
 // Queries are the questions received so far, in order, like "example.net MX",
@@ -237,7 +249,7 @@ func (s *Server) handle(wire []byte, tcp bool, send func([]byte)) {
 		s.t.Errorf("dnstest: no query: %x", wire)
 		return
 	}
-	fault, delay := s.note(query, tcp)
+	fault, delay, signed := s.note(query, tcp)
 	if delay > 0 {
 		select {
 		case <-time.After(delay):
@@ -245,6 +257,9 @@ func (s *Server) handle(wire []byte, tcp bool, send func([]byte)) {
 		}
 	}
 	for _, m := range s.replies(query, fault, tcp) {
+		if m, ok := m.(*dns.Msg); ok {
+			m.AuthenticatedData = signed
+		}
 		if packed, err := m.Pack(); err == nil {
 			send(packed)
 		} else {
@@ -254,7 +269,7 @@ func (s *Server) handle(wire []byte, tcp bool, send func([]byte)) {
 }
 
 // note logs a query and looks up what was ordered for it.
-func (s *Server) note(query *dns.Msg, tcp bool) (Fault, time.Duration) {
+func (s *Server) note(query *dns.Msg, tcp bool) (Fault, time.Duration, bool) {
 	q := query.Question[0]
 	name := strings.TrimSuffix(dns.CanonicalName(q.Name), ".")
 	typed := name + " " + dns.TypeToString[q.Qtype]
@@ -268,7 +283,7 @@ func (s *Server) note(query *dns.Msg, tcp bool) (Fault, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queries = append(s.queries, entry)
-	return special(s.faults, typed, name), special(s.delays, typed, name)
+	return special(s.faults, typed, name), special(s.delays, typed, name), special(s.signed, typed, name)
 }
 
 func special[V any](ordered map[string]V, typed, name string) V {

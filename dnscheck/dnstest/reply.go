@@ -49,6 +49,10 @@ func (s *Server) replies(query *dns.Msg, fault Fault, tcp bool) []packer {
 		}
 	}
 	m := s.truth(query)
+	if !query.RecursionDesired {
+		m.RecursionAvailable = false
+		m.Authoritative = !s.refer(m)
+	}
 	if !tcp {
 		m.Truncate(udpSize(query))
 	}
@@ -118,6 +122,35 @@ func (s *Server) truth(query *dns.Msg) *dns.Msg {
 	}
 	m.Rcode = dns.RcodeServerFailure
 	return m
+}
+
+// refer makes a reply a referral, if the name asked for is delegated.
+func (s *Server) refer(m *dns.Msg) bool {
+	name := dns.CanonicalName(m.Question[0].Name)
+	for off, end := 0, false; !end; off, end = dns.NextLabel(name, off) {
+		owner := name[off:]
+		ns := ofType(s.records[owner], dns.TypeNS)
+		if len(ns) == 0 || len(ofType(s.records[owner], dns.TypeSOA)) > 0 {
+			continue
+		}
+		m.Rcode, m.Answer, m.Ns = dns.RcodeSuccess, nil, ns
+		for _, rr := range ns {
+			host := s.records[dns.CanonicalName(rr.(*dns.NS).Ns)]
+			m.Extra = append(m.Extra, ofType(host, dns.TypeA)...)
+			m.Extra = append(m.Extra, ofType(host, dns.TypeAAAA)...)
+		}
+		return true
+	}
+	return false
+}
+
+func ofType(rrs []dns.RR, t uint16) (of []dns.RR) {
+	for _, rr := range rrs {
+		if rr.Header().Rrtype == t {
+			of = append(of, rr)
+		}
+	}
+	return of
 }
 
 // deny adds what a negative answer needs, where there is nothing of the type.

@@ -97,10 +97,16 @@ type Options struct {
 	Name string      // empty: mx.example.net
 	Size int64       // what SIZE announces, in bytes; 0: no fixed limit
 	TLS  *tls.Config // nil: no STARTTLS
+	EHLO []string    // further lines, "LIMITS RCPTMAX=20"
+
+	// Rcpt is asked for the reply to RCPT TO, "550 5.1.1 no such user", with
+	// the mailbox as the client named it. Nil: MAIL and RCPT are refused.
+	Rcpt func(mailbox string) (reply string)
 }
 
 // Postfix greets and answers as Postfix does, until QUIT. It refuses every
-// command that a look from outside does not need.
+// command that a look from outside does not need; DATA and BDAT, with which a
+// message would be sent, fail the test too.
 func Postfix(opt Options) Step {
 	if opt.Name == "" {
 		opt.Name = "mx.example.net"
@@ -128,27 +134,35 @@ func (opt Options) answer(s *server, line string) error {
 	case (verb == "EHLO" || verb == "HELO") && arg == "":
 		return s.send("501 Syntax: " + verb + " hostname\r\n")
 	case verb == "EHLO":
-		return s.send(opt.extensions())
+		return s.send(opt.extensions(s.encrypted()))
 	case verb == "HELO":
 		return s.send("250 " + opt.Name + "\r\n")
-	case verb == "STARTTLS" && opt.TLS != nil:
+	case verb == "STARTTLS" && opt.TLS != nil && !s.encrypted():
 		if err := s.send("220 2.0.0 Ready to start TLS\r\n"); err != nil {
 			return err
 		}
 		return StartTLS(opt.TLS)(s)
+	case verb == "MAIL" && opt.Rcpt != nil, verb == "RSET":
+		return s.send("250 2.1.0 Ok\r\n")
+	case verb == "RCPT" && opt.Rcpt != nil:
+		_, path, _ := strings.Cut(arg, "<")
+		return s.send(opt.Rcpt(path[:max(strings.LastIndexByte(path, '>'), 0)]) + "\r\n")
 	case verb == "QUIT":
 		s.send("221 2.0.0 Bye\r\n")
 		return errOver
+	case verb == "DATA", verb == "BDAT":
+		s.t.Errorf("smtptest: the client sends a message: %q", line)
 	}
 	return s.send("502 5.5.2 Error: command not recognized\r\n")
 }
 
-func (opt Options) extensions() string {
+func (opt Options) extensions(encrypted bool) string {
 	lines := []string{opt.Name, "PIPELINING", "SIZE " + strconv.FormatInt(opt.Size, 10), "ETRN"}
-	if opt.TLS != nil {
+	if opt.TLS != nil && !encrypted {
 		lines = append(lines, "STARTTLS")
 	}
 	lines = append(lines, "ENHANCEDSTATUSCODES", "8BITMIME", "DSN")
+	lines = append(lines, opt.EHLO...)
 	return "250-" + strings.Join(lines, "\r\n250-") + "\r\n250 SMTPUTF8\r\n"
 }
 

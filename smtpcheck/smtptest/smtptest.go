@@ -153,6 +153,8 @@ type server struct {
 	greeted bool
 }
 
+func (s *server) encrypted() bool { return s.conn != s.raw }
+
 // send writes, having made sure that the client waited for the greeting.
 func (s *server) send(raw string) error {
 	if !s.greeted {

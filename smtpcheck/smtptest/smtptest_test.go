@@ -67,6 +67,15 @@ func TestClientsThatMisbehaveFailTheTest(t *testing.T) {
 			func(c *textproto.Conn) { c.ReadLine(); c.Close() }, `want "QUIT"`},
 		{"stays", []Step{Send("220 x\r\n"), Silence()},
 			func(c *textproto.Conn) { c.ReadLine() }, "left a connection open"},
+		{"sends a message", []Step{Postfix(Options{})},
+			func(c *textproto.Conn) {
+				c.ReadLine()
+				c.PrintfLine("DATA")
+				c.ReadLine()
+				c.PrintfLine("QUIT")
+				c.ReadLine()
+				c.Close()
+			}, "sends a message"},
 		{"behaves", quit,
 			func(c *textproto.Conn) { c.ReadLine(); c.PrintfLine("quit"); c.Close() }, ""},
 		{"behaves, late", append([]Step{Sleep(time.Hour)}, quit...),
@@ -101,7 +110,10 @@ func TestTalkingFirstIsNoticedOnLoopback(t *testing.T) {
 }
 
 func TestPostfix(t *testing.T) {
-	c := dial(t, Pipe(t, Postfix(Options{Size: 1000, TLS: SelfSigned(t, "mx.example.net")})))
+	c := dial(t, Pipe(t, Postfix(Options{
+		Size: 1000, TLS: SelfSigned(t, "mx.example.net"), EHLO: []string{"LIMITS RCPTMAX=20"},
+		Rcpt: func(mailbox string) string { return "550 5.1.1 no " + mailbox },
+	})))
 	defer c.Close()
 	tests := []struct {
 		say, want string
@@ -109,9 +121,13 @@ func TestPostfix(t *testing.T) {
 	}{
 		{"", "mx.example.net ESMTP Postfix", 220},
 		{"EHLO", "Syntax: EHLO hostname", 501},
-		{"ehlo mail.example.org", "mx.example.net\nPIPELINING\nSIZE 1000\nETRN\nSTARTTLS\nENHANCEDSTATUSCODES\n8BITMIME\nDSN\nSMTPUTF8", 250},
+		{"ehlo mail.example.org", "mx.example.net\nPIPELINING\nSIZE 1000\nETRN\nSTARTTLS\nENHANCEDSTATUSCODES\n8BITMIME\nDSN\nLIMITS RCPTMAX=20\nSMTPUTF8", 250},
 		{"HELO mail.example.org", "mx.example.net", 250},
-		{"MAIL FROM:<>", "5.5.2 Error: command not recognized", 502},
+		{"MAIL FROM:<>", "2.1.0 Ok", 250},
+		{"RCPT TO:<a@example.net> NOTIFY=NEVER", "5.1.1 no a@example.net", 550},
+		{"rcpt to:what", "5.1.1 no ", 550},
+		{"RSET", "2.1.0 Ok", 250},
+		{"VRFY a", "5.5.2 Error: command not recognized", 502},
 		{"QUIT", "2.0.0 Bye", 221},
 	}
 	for _, tt := range tests {

@@ -1,0 +1,108 @@
+package bounce
+
+import (
+	"slices"
+	"strings"
+)
+
+// quoted finds a bounce in a message whose header is not signed as that of
+// one: behind ">", below the header of a report that a mail program wrote into
+// a forward, or as the text itself. Empty where there is none.
+func (r *reader) quoted(notice string) string {
+	if isMailing(r.header) {
+		return ""
+	}
+	for _, t := range r.texts {
+		body := t.body
+		if t.html {
+			body = plainText(body)
+		}
+		body = normalize(body)
+		cited := unquote(body)
+		for _, below := range []string{forwarded(cited), forwarded(body)} {
+			if inner, _ := cutOriginal(r.embeddedStatus(below)); len(r.dsn.groups) > 0 || reads(inner) || tells(inner) {
+				return inner
+			}
+		}
+		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) {
+			return inner
+		}
+	}
+	if reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) {
+		return notice
+	}
+	return ""
+}
+
+// lists is whether a text lists addresses, or has a reply or a status for the
+// one that it mentions.
+func (r *reader) lists(notice string) bool {
+	p := readProse(notice, r.isOwn)
+	return p.listed || slices.ContainsFunc(p.failures, func(f Failure) bool { return f.Reply.Code >= 400 || f.Reply.Status != "" })
+}
+
+// isMailing tells a newsletter or the mail of a list, which may be about
+// bounces and is none.
+func isMailing(h header) bool { return h.has("List-Unsubscribe") || h.has("List-Id") }
+
+// forwarded is the text below the header of a report that stands in a text: a
+// few lines "label: value", in whatever language, of which the first with an
+// address names a daemon, or one has a report's subject. Some mail programs put
+// an empty line after each. Empty where there is none.
+func forwarded(body string) string {
+	var h quotedHeader
+	for rest := body; rest != ""; {
+		line, after := cutLine(rest)
+		if !h.takes(line) {
+			if h.fields >= 3 && h.report {
+				return rest
+			}
+			h = quotedHeader{}
+			h.takes(line)
+		}
+		rest = after
+	}
+	return ""
+}
+
+// quotedHeader is what was read of such a header.
+type quotedHeader struct {
+	fields int
+	report bool // it is a report's
+	sender bool // an address was among it
+	blank  bool // the line before was empty
+	spread bool // empty lines stand between the fields
+}
+
+// takes reads a line, false where it cannot go on the header.
+func (h *quotedHeader) takes(line string) bool {
+	line = strings.Trim(line, " \t*|")
+	if line == "" {
+		h.spread = h.spread || h.fields == 1
+		again := h.blank
+		h.blank = true
+		return h.fields == 0 || h.spread && !again
+	}
+	value, ok := labelled(line)
+	if !ok || h.fields >= 8 {
+		return false
+	}
+	h.blank = false
+	h.fields++
+	addressed := strings.IndexByte(value, '@') >= 0
+	h.report = h.report || isTitle(value) || !h.sender && (daemons.in(value) || offices.in(value))
+	h.sender = h.sender || addressed
+	return true
+}
+
+// labelled is the value of "label: value", the label being a word or three of
+// any script.
+func labelled(line string) (value string, ok bool) {
+	line = strings.Replace(line, "\uff1a", ":", 1)
+	label, value, ok := strings.Cut(line, ":")
+	value = strings.Trim(value, " \t*\u00a0")
+	if !ok || label == "" || len(label) > 40 || value == "" || strings.HasPrefix(value, "//") || strings.Count(label, " ") > 2 || strings.ContainsAny(label, "<>@.,;(\"") {
+		return "", false
+	}
+	return value, true
+}

@@ -1,0 +1,104 @@
+package dnscheck
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// DMARC is what a domain asks receivers to do with mail in its name that
+// neither SPF nor DKIM vouches for (RFC 7489).
+type DMARC struct {
+	Domain     string // where the record was looked for last: the domain, else its organizational domain
+	Status     Status // OK: a record applies; NoData and NXDomain: none does
+	Record     string // raw
+	Policy     string // none, quarantine, reject; "" where no record applies
+	Percent    int    // how much of the failing mail the policy is meant for, 0 to 100
+	StrictSPF  bool   // only the very same domain is aligned (aspf=s)
+	StrictDKIM bool   // as above (adkim=s)
+	Took       time.Duration
+	Err        string // as in [Answer], or what is wrong with the records
+}
+
+// CheckDMARC finds the policy for mail from a domain (RFC 7489 section 6.6.3).
+func CheckDMARC(ctx context.Context, r Resolver, domain string) DMARC {
+	start := time.Now()
+	d := dmarcAt(ctx, r, display(domain), "p")
+	if org := organizational(d.Domain); d.Status.Absent() && d.Err == "" && org != d.Domain {
+		d = dmarcAt(ctx, r, org, "sp")
+	}
+	d.Took = time.Since(start)
+	return d
+}
+
+// Aligned says which of the domains that SPF and DKIM passed for are aligned
+// with the one in From, so that DMARC passes where either is (RFC 7489 section
+// 3.1): relaxed, where no record asks for more. "" stands for no pass, and
+// like what is no domain name is never aligned.
+func (d DMARC) Aligned(from, spfDomain, dkimDomain string) (spf, dkim bool) {
+	return aligned(from, spfDomain, d.StrictSPF), aligned(from, dkimDomain, d.StrictDKIM)
+}
+
+func aligned(from, passed string, strict bool) bool {
+	if malformed(from) || malformed(passed) {
+		return false
+	}
+	from, passed = display(from), display(passed)
+	return from == passed || !strict && organizational(from) == organizational(passed)
+}
+
+// organizational is the domain that its owner registered (RFC 7489 section
+// 3.2); a public suffix is its own.
+func organizational(domain string) string {
+	if org, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
+		return org
+	}
+	return domain
+}
+
+// dmarcAt reads the record of one domain, the policy from the given tag, else
+// from "p".
+func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
+	a := askBelow(ctx, r, "_dmarc", domain, TypeTXT)
+	d := DMARC{Domain: domain, Status: a.Status, Err: a.Err}
+	if a.Status != OK {
+		return d
+	}
+	d.Status = NoData
+	for _, rec := range a.Found() {
+		if !declares(rec.Text, "DMARC1") {
+			continue
+		}
+		if d.Record != "" {
+			return DMARC{Domain: domain, Status: NoData, Err: "more than one DMARC record"}
+		}
+		d.Status, d.Record = OK, rec.Text
+	}
+	if d.Status == OK {
+		d.read(tag)
+	}
+	return d
+}
+
+// read takes the tags of the record; a value that RFC 7489 does not know
+// counts as not given (section 6.3).
+func (d *DMARC) read(tag string) {
+	tags, _ := tagList(d.Record)
+	d.StrictSPF = strings.EqualFold(tags["aspf"], "s")
+	d.StrictDKIM = strings.EqualFold(tags["adkim"], "s")
+	d.Percent = 100
+	if n, err := strconv.ParseUint(tags["pct"], 10, 8); err == nil && n <= 100 {
+		d.Percent = int(n)
+	}
+	for _, p := range []string{tags[tag], tags["p"]} {
+		switch p = strings.ToLower(p); p {
+		case "none", "quarantine", "reject":
+			d.Policy = p
+			return
+		}
+	}
+	d.Err = "no policy that RFC 7489 knows"
+}
