@@ -13,7 +13,8 @@
 //	3  answered, and the fault is ours; for single checks: a fault was found
 //	4  answered "do not know"
 //
-// Of several the worst wins, in the order 1, 3, 4, 0.
+// Of several the worst wins, in the order 1, 3, 4, 0. With --nagios the statuses
+// are those of a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 package cli
 
 import (
@@ -72,8 +73,11 @@ func Main(ctx context.Context, env Env) int {
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(a.Err)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	a.interrupted = ctx.Err() != nil
+	if a.plugin != nil || err != nil && given(env.Args, "--nagios") {
+		return a.endPlugin(command.Name(), err)
+	}
 	return a.end(err)
 }
 
@@ -83,6 +87,7 @@ type app struct {
 	words       *report.Words
 	opt         options
 	status      int
+	plugin      *report.Plugin // where --nagios asks for its output
 	interrupted bool
 	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
 }

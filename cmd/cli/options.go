@@ -27,7 +27,7 @@ import (
 
 // options are the flags as they were given.
 type options struct {
-	probe, lines, dnsOnly                  bool
+	probe, lines, dnsOnly, nagios          bool
 	output, lang, colour                   string
 	resolvers, ourDomains, allow, controls []string
 	sendingIP, bind, helo                  string
@@ -139,6 +139,9 @@ func (a *app) complete(c *cobra.Command) error {
 	}
 	if err := oneOf("color", o.colour, "auto", "always", "never"); err != nil {
 		return err
+	}
+	if o.nagios && o.output != "text" {
+		return usage("nagios-output", "value", o.output)
 	}
 	return a.chooseWords(cfg.Report.Lang)
 }
