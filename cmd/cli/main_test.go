@@ -20,6 +20,7 @@ import (
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/cmd/report"
 	"diagnose/probe"
 )
 
@@ -434,5 +435,22 @@ func TestTheHelpIsInTheLanguage(t *testing.T) {
 				t.Errorf("%v: English in\n%s", args, out)
 			}
 		}
+	}
+}
+
+func TestAMonitoringSystemIsToldOfAnInterruptedRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	status, out, stderr := run(ctx, nil, "ptr", "--nagios", "192.0.2.25", "--resolver", "127.0.0.1:9")
+	if status != int(report.PluginUnknown) || !strings.HasPrefix(out, "PTR UNKNOWN - ") || !strings.Contains(out, "interrupted") || stderr != "" {
+		t.Errorf("status %d, %q, %q", status, out, stderr)
+	}
+}
+
+func TestAMonitoringSystemThatHangsUpIsUnknown(t *testing.T) {
+	var stderr bytes.Buffer
+	status := Main(t.Context(), testEnv(nil, &broken{0}, &stderr, "ptr", "--nagios"))
+	if status != int(report.PluginUnknown) || !strings.Contains(stderr.String(), "could not be written") {
+		t.Errorf("status %d, %q", status, stderr.String())
 	}
 }

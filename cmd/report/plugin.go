@@ -156,13 +156,9 @@ func oneLine(text string) string {
 	return text
 }
 
-// sentence is an answer and its reasons.
-func (p *Plugin) sentence(answer string, reasons []string) string {
-	answer = strings.TrimRight(answer, ".。")
-	if len(reasons) == 0 {
-		return answer
-	}
-	return answer + p.Words.Say("label.colon", nil) + strings.Join(reasons, "; ")
+// sentence is an answer and what there is to say besides.
+func sentence(answer string, besides []string) string {
+	return strings.Join(append([]string{strings.TrimRight(answer, ".。")}, besides...), "; ")
 }
 
 // check judges mx, ptr and smtp. It is a warning where mail still finds its way
@@ -184,7 +180,7 @@ func (p *Plugin) check(r probe.CheckReport) pluginAnswer {
 			reasons = t.wordsOf(r, func(f probe.Finding) bool { return f.Outcome == probe.Skipped })
 		}
 	}
-	out.text = p.sentence(t.say("check."+p.Check+"."+string(r.Outcome), map[string]string{"target": r.Target}), reasons)
+	out.text = sentence(t.say("check."+p.Check+"."+string(r.Outcome), map[string]string{"target": r.Target}), reasons)
 	return out
 }
 
@@ -353,6 +349,6 @@ func (p *Plugin) lists(r probe.ListReport) pluginAnswer {
 	for _, n := range r.Notes {
 		reasons = append(reasons, t.say("limit."+n.Code, n.Args))
 	}
-	out.text = p.sentence(answer, reasons)
+	out.text = sentence(answer, reasons)
 	return out
 }
