@@ -149,6 +149,7 @@ func (a *app) root() *cobra.Command {
 		Long:              a.words.Say("help.root-long", nil),
 		Example:           a.words.Say("help.root-examples", nil),
 		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: anyFile,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -160,13 +161,14 @@ func (a *app) root() *cobra.Command {
 			}
 			return a.bounces(c.Context(), args)
 		},
-		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.complete(c) },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.join(c) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagComplaint(err) })
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(a.Out, a.help(c)) })
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.explainCommand(), a.rulesCommand(), a.renderCommand(), a.completionCommand(), a.versionCommand())
 	a.flags(root)
+	completions(root)
 	return root
 }
 

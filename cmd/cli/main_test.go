@@ -125,7 +125,7 @@ func parse(t *testing.T, config string, args ...string) (*app, error) {
 	if err := root.ParseFlags(append(args, "--config", name)); err != nil {
 		t.Fatal(err)
 	}
-	return a, a.complete(root)
+	return a, a.join(root)
 }
 
 const fullConfig = `

@@ -101,9 +101,12 @@ func (a *app) flags(root *cobra.Command) {
 	}
 }
 
-// complete checks the flags and joins the configuration to them: what a flag
+// join checks the flags and joins the configuration to them: what a flag
 // does not say, the file does.
-func (a *app) complete(c *cobra.Command) error {
+func (a *app) join(c *cobra.Command) error {
+	if completing(c) {
+		return nil // a broken configuration is no reason to complete nothing
+	}
 	o := &a.opt
 	if err := a.readConfig(); err != nil {
 		return err
@@ -134,10 +137,10 @@ func (a *app) complete(c *cobra.Command) error {
 	if o.timeout <= 0 {
 		return usage("timeout", "value", o.timeout.String())
 	}
-	if err := oneOf("output", o.output, "text", "json", "jsonl"); err != nil {
+	if err := oneOf("output", o.output); err != nil {
 		return err
 	}
-	if err := oneOf("color", o.colour, "auto", "always", "never"); err != nil {
+	if err := oneOf("color", o.colour); err != nil {
 		return err
 	}
 	if o.nagios && o.output != "text" {
@@ -146,11 +149,24 @@ func (a *app) complete(c *cobra.Command) error {
 	return a.chooseWords(cfg.Report.Lang)
 }
 
-func oneOf(flag, value string, choices ...string) error {
-	if slices.Contains(choices, value) {
+// choices are the values of a flag that takes only some.
+func choices(flag string) []string {
+	switch flag {
+	case "output":
+		return []string{"text", "json", "jsonl"}
+	case "color":
+		return []string{"auto", "always", "never"}
+	case "lang":
+		return report.Languages()
+	}
+	return nil
+}
+
+func oneOf(flag, value string) error {
+	if slices.Contains(choices(flag), value) {
 		return nil
 	}
-	return usage("choice", "flag", flag, "value", value, "choices", strings.Join(choices, ", "))
+	return usage("choice", "flag", flag, "value", value, "choices", strings.Join(choices(flag), ", "))
 }
 
 // chooseWords lets the configuration's language in where neither a flag nor
@@ -158,7 +174,7 @@ func oneOf(flag, value string, choices ...string) error {
 func (a *app) chooseWords(configured string) error {
 	if a.opt.lang != "" {
 		if _, ok := report.Match(a.opt.lang); !ok {
-			return oneOf("lang", a.opt.lang, report.Languages()...)
+			return oneOf("lang", a.opt.lang)
 		}
 		return nil
 	}
