@@ -93,7 +93,7 @@ func (a *app) flags(root *cobra.Command) {
 	f.StringVar(&o.lists, "lists", "", "")
 	f.StringVar(&o.rules, "rules", "", "")
 	f.StringVar(&o.config, "config", "", "")
-	for _, c := range append(root.Commands(), root) {
+	for _, c := range available(root) {
 		c.DisableFlagsInUseLine = true
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			f.Usage = a.words.Say("flag."+f.Name, map[string]string{"default": f.DefValue})
