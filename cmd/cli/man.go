@@ -26,6 +26,7 @@ func (a *app) manCommand() *cobra.Command {
 func (a *app) manual(root *cobra.Command) string {
 	p := &page{words: a.words}
 	fmt.Fprintf(p, ".TH %s 1 \"\" \"diagnose %s\"\n", strings.ToUpper(root.Name()), roff(Version))
+	p.WriteString(".nh\n.ad l\n") // names of flags are not broken, nor Chinese lines spread
 	p.section("man.name")
 	p.text(root.Name() + " - " + root.Short)
 	p.section("man.synopsis")

@@ -65,7 +65,7 @@ func TestTheManualHasEveryCommandAndEveryFlag(t *testing.T) {
 
 // Every line that begins with a dot is one of ours, and every escape is known.
 func TestTheManualIsGoodRoff(t *testing.T) {
-	request := regexp.MustCompile(`^\.(TH DIAGNOSE 1 "" "[^"]+"|SH .+|SS .+|TP|PP|nf|fi|br)$`)
+	request := regexp.MustCompile(`^\.(TH DIAGNOSE 1 "" "[^"]+"|nh|ad l|SH .+|SS .+|TP|PP|nf|fi|br)$`)
 	escape := regexp.MustCompile(`\\(e|&|-|f[BIR]|\((aq|ga|ha|ti|dq))`)
 	for _, lang := range []string{"en", "zh-TW"} {
 		for line := range strings.Lines(manual(t, lang)) {

@@ -12,11 +12,13 @@ import (
 	"diagnose/smtpcheck"
 )
 
-// pluginCases are runs of a check with --nagios.
-func pluginCases() []struct {
+// pluginRun is a run of a check with --nagios.
+type pluginRun struct {
 	name, check string
 	reports     []any
-} {
+}
+
+func pluginRuns() []pluginRun {
 	checkOf := func(target string, o probe.Outcome, fs ...probe.Finding) probe.CheckReport {
 		return probe.CheckReport{Schema: probe.Schema, Target: target, Outcome: o, Findings: fs}
 	}
@@ -59,10 +61,7 @@ func pluginCases() []struct {
 	hostile.Args["greeting"] = evil
 	long := smtp("203.0.113.25:25", probe.Faulty, "smtp.greeting-rejected")
 	long.Args["greeting"] = strings.Repeat("554 no ", 200)
-	return []struct {
-		name, check string
-		reports     []any
-	}{
+	return []pluginRun{
 		{"listed", "rbl", []any{listed}},
 		{"clean", "rbl", []any{clean}},
 		{"only neighbours are listed", "rbl", []any{around}},
@@ -98,7 +97,7 @@ func pluginCases() []struct {
 func TestAPluginSaysWhatTheTranscriptsSay(t *testing.T) {
 	for _, lang := range Languages() {
 		var all strings.Builder
-		for _, c := range pluginCases() {
+		for _, c := range pluginRuns() {
 			var out bytes.Buffer
 			p := &Plugin{Check: c.check, Words: words(t, lang)}
 			for _, r := range c.reports {
