@@ -567,3 +567,24 @@ func checkBounds(t *testing.T, rep *Report) {
 		}
 	}
 }
+
+func TestNoiseIsNoReply(t *testing.T) {
+	random := make([]byte, 1<<16)
+	g := rand.New(rand.NewPCG(3, 4))
+	for i := range random {
+		random[i] = byte(g.Uint32())
+	}
+	for name, in := range map[string][]byte{
+		"random bytes": random,
+		"a picture":    append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), bytes.Repeat([]byte{0, 1, 'a', 0xff}, 100)...),
+	} {
+		r, err := Read(bytes.NewReader(in))
+		if err != nil || r.Kind != KindFragment || len(r.Failures) != 0 || len(r.Notes) != 1 || r.Notes[0].Code != "binary" {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	r, err := Read(strings.NewReader("550 5.1.1 <a\x00b@example.net> User\x00 unknown, and more words that make it long enough to be looked at"))
+	if err != nil || len(r.Failures) != 1 {
+		t.Errorf("a reply with two NUL bytes: %+v, %v", r, err)
+	}
+}
