@@ -84,6 +84,7 @@ type app struct {
 	opt         options
 	status      int
 	interrupted bool
+	failures    int       // read so far; counted with --rcpt only, which reads one input after another
 	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
 }
 
