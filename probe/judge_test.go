@@ -222,7 +222,7 @@ func (j judgement) classification() classify.Classification {
 	return classify.Classification{Category: j.category, Reason: j.reason, List: j.list, Rivals: j.rivals}
 }
 
-var judgements = []judgement{
+var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	// 1, 2, 3: a mailbox is not seen without --rcpt.
 	{name: "unknown recipient, their server greets", category: classify.UnknownRecipient, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, because: "smtp.greets", limits: "needs-rcpt"},
 	{name: "unknown recipient, nobody answers", category: classify.UnknownRecipient, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP)}, want: Inconclusive, limits: "no-answer"},
@@ -423,7 +423,7 @@ var judgements = []judgement{
 	{name: "a loop is never seen", category: classify.RemoteFault, reason: classify.ReasonLoop, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent},
 
 	{name: "unknown", category: classify.Unknown, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Inconclusive, limits: "unknown-category"},
-}
+})
 
 func oneTry(f Finding) Finding { f.Args["tries"] = "1"; return f }
 
@@ -520,6 +520,8 @@ func TestLessKnowledgeNeverMakesAVerdictFirmer(t *testing.T) {
 // unknown is a finding as it would be had its look failed.
 func unknown(f Finding) Finding {
 	switch {
+	case f.Step == StepRcpt && f.Session != nil:
+		return at(f.Step, f.Check, findRcpt(smtpcheck.Session{Addr: f.Session.Addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed}, f.Target, f.Args["host"]))
 	case f.Session != nil:
 		s := smtpcheck.Session{Addr: f.Session.Addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed}
 		if f.Check == CheckControl {

@@ -79,12 +79,14 @@ var cases = []struct {
 	steps []step
 }{
 	{
-		name: "an unknown user is never seen without --rcpt",
+		name: "an unknown user is seen with --rcpt only, and clears when created",
 		to:   "nobody@users.example",
 		says: "User unknown in virtual mailbox table",
 		steps: []step{
 			{name: "unknown", want: want{1, "consistent", "recipient", "smtp.greets"}},
+			{name: "unknown, asked for", flags: []string{"--rcpt"}, want: want{1, "confirmed", "recipient", "rcpt.refused-alone"}},
 			{name: "created", change: createUser, want: want{1, "consistent", "recipient", "smtp.greets"}},
+			{name: "created, asked for", flags: []string{"--rcpt"}, want: want{1, "cleared", "sender", "rcpt.exists"}},
 		},
 	},
 	{
