@@ -450,7 +450,7 @@ func (v *view) judgeSenderDNS() {
 	case classify.ReasonSenderMXIP:
 		v.judgeSenderMX()
 	case classify.ReasonCallout:
-		v.limit("needs-rcpt", nil)
+		v.limit("callout", nil)
 		v.byCode(StepSenderMX, unroutable, nil, routable)
 	default:
 		v.anySenderDNS()

@@ -100,6 +100,11 @@ func (v *view) rcpt() (Finding, bool) {
 // own server, and only to those who name it.
 func (v *view) judgeMailbox() {
 	switch f, ok := v.rcpt(); {
+	case !ok && v.s.Failure.Stage == bounce.StageLocal:
+		v.invisible("refused-here")
+	case !ok && v.s.TheirReport: // asking their front door would show nothing
+		v.limitTheirs()
+		v.hidden()
 	case !ok:
 		v.invisible("needs-rcpt")
 	case v.unroutable():
