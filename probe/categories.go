@@ -151,18 +151,20 @@ func (v *view) judgeCommand() {
 }
 
 func (v *view) judgeUTF8(address string) {
-	if f, ok := v.rcpt(); ok && v.mayConfirm(f) && (f.Code == "rcpt.unsupported" || v.refusedAgain(f)) {
+	at, exact := v.refusing()
+	f, ok := v.rcpt()
+	switch {
+	case ok && f.Code == "rcpt.unsupported" && v.mayConfirm(f):
 		v.limit("address-needs-smtputf8", map[string]string{"address": address, "host": f.Args["host"]})
 		v.is(Confirmed, f)
-		return
-	}
-	at, exact := v.refusing()
-	if exact && len(at) > 0 && !slices.ContainsFunc(at, func(f Finding) bool { return !lacksUTF8(f) }) {
+	case ok && v.replyAgain(f).Code >= 400 && v.refusedAgain(f) && v.mayConfirm(f):
+		v.is(Confirmed, f)
+	case exact && len(at) > 0 && !slices.ContainsFunc(at, func(f Finding) bool { return !lacksUTF8(f) }):
 		v.limit("address-needs-smtputf8", map[string]string{"address": address, "host": at[0].Args["host"]})
 		v.is(Confirmed, at...)
-		return
+	default:
+		v.invisible("needs-sending")
 	}
-	v.invisible("needs-sending")
 }
 
 func lacksUTF8(f Finding) bool {
@@ -534,7 +536,8 @@ func (v *view) anySenderDNS() {
 	v.undecided()
 }
 
-// judgeRate: our look is another sender's first visit, and proves nothing.
+// judgeRate: our look is another sender's first visit. It may show that the
+// host greylists, but nothing of how we stand there.
 func (v *view) judgeRate() {
 	if v.namedListHasUs() {
 		return
@@ -542,14 +545,14 @@ func (v *view) judgeRate() {
 	if v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...) {
 		return
 	}
-	v.limit("wait", nil)
 	f, ok := v.rcpt()
 	switch {
 	case !ok:
-		v.hidden()
+		v.invisible("wait")
 	case f.Code == "rcpt.greylisted" && v.c.Reason == classify.ReasonGreylist && v.replyAgain(f).Code != 0 && v.mayConfirm(f):
 		v.is(Confirmed, f)
 	default:
+		v.limit("wait", nil)
 		v.notDecisive(f)
 	}
 }

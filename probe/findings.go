@@ -257,7 +257,7 @@ func findControl(s smtpcheck.Session) Finding {
 // findRcpt words what came of asking for a mailbox. A refusal is known whatever
 // it says of the mailbox; where none was read, nothing is.
 func findRcpt(s smtpcheck.Session, mailbox, host string) Finding {
-	f := Finding{Target: mailbox, Session: &s, Args: map[string]string{
+	f := Finding{Target: mailbox, Started: s.Started.UTC(), Session: &s, Args: map[string]string{
 		"mailbox": mailbox, "host": host, "ip": s.Addr.Addr().String(),
 	}}
 	if s.Local.IsValid() {

@@ -76,35 +76,35 @@ func mailboxJudgements() []judgement {
 	seen := func(rcpt Finding) []Finding { return []Finding{ok1, look(StepSMTP, mx1), rcpt} }
 	pool := func(rcpt Finding) []Finding { return []Finding{ok2, look(StepSMTP, mx1), look(StepSMTP, mx2), rcpt} }
 	laptop := from("198.51.100.200")
-	const recipient, disabled, full = classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull
+	const unknownTo, disabled, full = classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull
 	return []judgement{
 		// 1
-		{name: "asked: refused alone", category: recipient, subject: at1, findings: seen(ask(mx1, unknownUser, taken)), want: Confirmed, because: "rcpt.refused-alone"},
-		{name: "asked: refused alone from a laptop holds", category: recipient, subject: at1, findings: seen(ask(mx1, unknownUser, taken, laptop)), want: Confirmed},
-		{name: "asked: everybody refused", category: recipient, subject: at1, findings: seen(ask(mx1, unknownUser, "550 5.1.1 no")), want: Consistent, because: "rcpt.all-refused", limits: "rcpt.all-refused"},
-		{name: "asked: refused, the postmaster unanswered", category: recipient, subject: at1, findings: seen(ask(mx1, unknownUser, "")), want: Consistent, limits: "rcpt.refused"},
-		{name: "asked: refused for another reason", category: recipient, subject: at1, findings: seen(ask(mx1, notYou, taken)), want: Consistent, because: "smtp.greets", limits: "rcpt.refused-alone refused-otherwise"},
-		{name: "asked: exists now", category: recipient, subject: at1, findings: seen(ask(mx1, taken, unknownUser)), want: Cleared, because: "rcpt.exists"},
-		{name: "asked: exists now, at the only host of an unnamed one", category: recipient, findings: seen(ask(mx1, taken, unknownUser)), want: Cleared},
-		{name: "asked: catch-all", category: recipient, subject: at1, findings: seen(ask(mx1, taken, taken)), want: Consistent, because: "rcpt.catch-all", limits: "rcpt.catch-all"},
-		{name: "asked: accepted, and no more known", category: recipient, subject: at1, findings: seen(ask(mx1, taken, "")), want: Consistent, because: "smtp.greets", limits: "rcpt.accepted"},
-		{name: "asked: accepted, a stranger put off", category: recipient, subject: at1, findings: seen(ask(mx1, taken, "450 4.1.1 later")), want: Consistent, limits: "rcpt.accepted"},
-		{name: "asked: greylisted", category: recipient, subject: at1, findings: seen(ask(mx1, greylisting, "")), want: Consistent, because: "smtp.greets", limits: "rcpt.greylisted"},
-		{name: "asked: no reply", category: recipient, subject: at1, findings: seen(ask(mx1, "", "")), want: Consistent, because: "smtp.greets", limits: "rcpt.undecided"},
-		{name: "asked: nobody to ask", category: recipient, subject: at1, findings: seen(left(StepRcpt, CheckSMTP, "skipped.no-server")), want: Consistent, limits: "skipped.no-server"},
-		{name: "asked: the name needs what is not offered", category: recipient, subject: at1, findings: seen(ask(mx1, "", "", withoutUTF8)), want: Consistent, limits: "rcpt.unsupported"},
-		{name: "asked: refused alone, but the bounce tells of no stage", category: recipient, subject: and(stage("")), findings: seen(ask(mx1, unknownUser, taken)), want: Consistent, limits: "after-rcpt"},
-		{name: "asked: exists, but it was refused after DATA", category: recipient, subject: and(stage(bounce.StageEndOfData)), findings: seen(ask(mx1, taken, unknownUser)), want: Consistent, limits: "after-rcpt"},
-		{name: "asked: another host of the pool refuses alone", category: recipient, subject: []func(*Subject){remote("", mx2)}, findings: pool(ask(mx1, unknownUser, taken)), want: Consistent, limits: "not-all-seen"},
-		{name: "asked: another host of the pool takes it", category: recipient, subject: []func(*Subject){remote("", mx2)}, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
-		{name: "asked: one of several takes it, and none was named", category: recipient, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
-		{name: "asked: another host than the named one takes it", category: recipient, subject: []func(*Subject){remote("mx2.example.net", "")}, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
-		{name: "asked: a pool behind the name, one of it takes the mailbox", category: recipient, subject: []func(*Subject){remote("mx1.example.net", "")}, findings: []Finding{ok46, look(StepSMTP, mx1), look(StepSMTP, mx6), ask(mx1, taken, unknownUser)}, want: Consistent, limits: "not-all-seen"},
-		{name: "asked: a pool behind the name, one of it refuses the mailbox", category: recipient, subject: []func(*Subject){remote("mx1.example.net", "")}, findings: []Finding{ok46, look(StepSMTP, mx1), look(StepSMTP, mx6), ask(mx1, unknownUser, taken)}, want: Confirmed},
-		{name: "asked: a domain that takes no mail any more", category: recipient, subject: at1, findings: []Finding{noDom, ask(mx1, taken, unknownUser)}, want: Contradicted, as: classify.DNSFailure},
-		{name: "asked: exists, says the front door of their gateway", category: recipient, subject: and(theirs), findings: seen(ask(mx1, taken, unknownUser)), want: Consistent, limits: "their-report"},
-		{name: "asked: refused by the front door of their gateway", category: recipient, subject: and(theirs), findings: seen(ask(mx1, unknownUser, taken)), want: Consistent, limits: "their-report"},
-		{name: "asked: an old bounce clears and is confirmed all the same", category: recipient, subject: and(old), findings: seen(ask(mx1, taken, unknownUser)), want: Cleared},
+		{name: "asked: refused alone", category: unknownTo, subject: at1, findings: seen(ask(mx1, unknownUser, taken)), want: Confirmed, because: "rcpt.refused-alone"},
+		{name: "asked: refused alone from a laptop holds", category: unknownTo, subject: at1, findings: seen(ask(mx1, unknownUser, taken, laptop)), want: Confirmed},
+		{name: "asked: everybody refused", category: unknownTo, subject: at1, findings: seen(ask(mx1, unknownUser, "550 5.1.1 no")), want: Consistent, because: "rcpt.all-refused", limits: "rcpt.all-refused"},
+		{name: "asked: refused, the postmaster unanswered", category: unknownTo, subject: at1, findings: seen(ask(mx1, unknownUser, "")), want: Consistent, limits: "rcpt.refused"},
+		{name: "asked: refused for another reason", category: unknownTo, subject: at1, findings: seen(ask(mx1, notYou, taken)), want: Consistent, because: "smtp.greets", limits: "rcpt.refused-alone refused-otherwise"},
+		{name: "asked: exists now", category: unknownTo, subject: at1, findings: seen(ask(mx1, taken, unknownUser)), want: Cleared, because: "rcpt.exists"},
+		{name: "asked: exists now, at the only host of an unnamed one", category: unknownTo, findings: seen(ask(mx1, taken, unknownUser)), want: Cleared},
+		{name: "asked: catch-all", category: unknownTo, subject: at1, findings: seen(ask(mx1, taken, taken)), want: Consistent, because: "rcpt.catch-all", limits: "rcpt.catch-all"},
+		{name: "asked: accepted, and no more known", category: unknownTo, subject: at1, findings: seen(ask(mx1, taken, "")), want: Consistent, because: "smtp.greets", limits: "rcpt.accepted"},
+		{name: "asked: accepted, a stranger put off", category: unknownTo, subject: at1, findings: seen(ask(mx1, taken, "450 4.1.1 later")), want: Consistent, limits: "rcpt.accepted"},
+		{name: "asked: greylisted", category: unknownTo, subject: at1, findings: seen(ask(mx1, greylisting, "")), want: Consistent, because: "smtp.greets", limits: "rcpt.greylisted"},
+		{name: "asked: no reply", category: unknownTo, subject: at1, findings: seen(ask(mx1, "", "")), want: Consistent, because: "smtp.greets", limits: "rcpt.undecided"},
+		{name: "asked: nobody to ask", category: unknownTo, subject: at1, findings: seen(left(StepRcpt, CheckSMTP, "skipped.no-server")), want: Consistent, limits: "skipped.no-server"},
+		{name: "asked: the name needs what is not offered", category: unknownTo, subject: at1, findings: seen(ask(mx1, "", "", withoutUTF8)), want: Consistent, limits: "rcpt.unsupported"},
+		{name: "asked: refused alone, but the bounce tells of no stage", category: unknownTo, subject: and(stage("")), findings: seen(ask(mx1, unknownUser, taken)), want: Consistent, limits: "after-rcpt"},
+		{name: "asked: exists, but it was refused after DATA", category: unknownTo, subject: and(stage(bounce.StageEndOfData)), findings: seen(ask(mx1, taken, unknownUser)), want: Consistent, limits: "after-rcpt"},
+		{name: "asked: another host of the pool refuses alone", category: unknownTo, subject: []func(*Subject){remote("", mx2)}, findings: pool(ask(mx1, unknownUser, taken)), want: Consistent, limits: "not-all-seen"},
+		{name: "asked: another host of the pool takes it", category: unknownTo, subject: []func(*Subject){remote("", mx2)}, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
+		{name: "asked: one of several takes it, and none was named", category: unknownTo, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
+		{name: "asked: another host than the named one takes it", category: unknownTo, subject: []func(*Subject){remote("mx2.example.net", "")}, findings: pool(ask(mx1, taken, unknownUser)), want: Consistent, limits: "not-all-seen"},
+		{name: "asked: a pool behind the name, one of it takes the mailbox", category: unknownTo, subject: []func(*Subject){remote("mx1.example.net", "")}, findings: []Finding{ok46, look(StepSMTP, mx1), look(StepSMTP, mx6), ask(mx1, taken, unknownUser)}, want: Consistent, limits: "not-all-seen"},
+		{name: "asked: a pool behind the name, one of it refuses the mailbox", category: unknownTo, subject: []func(*Subject){remote("mx1.example.net", "")}, findings: []Finding{ok46, look(StepSMTP, mx1), look(StepSMTP, mx6), ask(mx1, unknownUser, taken)}, want: Confirmed},
+		{name: "asked: a domain that takes no mail any more", category: unknownTo, subject: at1, findings: []Finding{noDom, ask(mx1, taken, unknownUser)}, want: Contradicted, as: classify.DNSFailure},
+		{name: "asked: exists, says the front door of their gateway", category: unknownTo, subject: and(theirs), findings: seen(ask(mx1, taken, unknownUser)), want: Consistent, limits: "their-report"},
+		{name: "asked: refused by the front door of their gateway", category: unknownTo, subject: and(theirs), findings: seen(ask(mx1, unknownUser, taken)), want: Consistent, limits: "their-report"},
+		{name: "asked: an old bounce clears and is confirmed all the same", category: unknownTo, subject: and(old), findings: seen(ask(mx1, taken, unknownUser)), want: Cleared},
 
 		// 2, 3
 		{name: "asked: disabled", category: disabled, subject: at1, findings: seen(ask(mx1, suspended, taken)), want: Confirmed},
@@ -117,8 +117,9 @@ func mailboxJudgements() []judgement {
 		{name: "asked: room again", category: full, subject: at1, findings: seen(ask(mx1, taken, unknownUser)), want: Cleared},
 
 		// 6
-		{name: "asked: SMTPUTF8 is not offered", category: classify.BadCommand, subject: []func(*Subject){remote("mx1.example.net", mx1), func(s *Subject) { s.Failure.Recipient = "用戶@example.net" }}, findings: seen(ask(mx1, "", "", withoutUTF8)), want: Confirmed, because: "rcpt.unsupported", limits: "address-needs-smtputf8"},
-		{name: "asked: SMTPUTF8 is lacking elsewhere", category: classify.BadCommand, subject: []func(*Subject){remote("", mx2), func(s *Subject) { s.Failure.Recipient = "用戶@example.net" }}, findings: pool(ask(mx1, "", "", withoutUTF8)), want: Consistent},
+		{name: "asked: SMTPUTF8 is not offered", category: classify.BadCommand, subject: []func(*Subject){remote("mx1.example.net", mx1), recipient("用戶@example.net")}, findings: seen(ask(mx1, "", "", withoutUTF8)), want: Confirmed, because: "rcpt.unsupported", limits: "address-needs-smtputf8"},
+		{name: "asked: the address is refused again", category: classify.BadCommand, reason: classify.ReasonSMTPUTF8, subject: []func(*Subject){remote("mx1.example.net", mx1), recipient("用戶@example.net")}, findings: seen(ask(mx1, "553 5.6.7 Must use SMTPUTF8", taken)), want: Confirmed, because: "rcpt.refused-alone"},
+		{name: "asked: SMTPUTF8 is lacking elsewhere", category: classify.BadCommand, subject: []func(*Subject){remote("", mx2), recipient("用戶@example.net")}, findings: pool(ask(mx1, "", "", withoutUTF8)), want: Consistent},
 
 		// 8
 		{name: "asked: the same refusal", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, notYou, notYou)), want: Confirmed, because: "rcpt.all-refused"},
@@ -135,7 +136,7 @@ func mailboxJudgements() []judgement {
 		{name: "asked: refused in the greeting, of which RCPT says nothing", category: classify.Rejected, subject: and(stage(bounce.StageGreeting)), findings: seen(ask(mx1, notYou, notYou)), want: Cleared, because: "smtp.greets"},
 
 		// 13
-		{name: "asked: it greylists", category: classify.RateLimited, reason: classify.ReasonGreylist, subject: at1, findings: seen(ask(mx1, greylisting, "")), want: Confirmed, because: "rcpt.greylisted", limits: "wait"},
+		{name: "asked: it greylists", category: classify.RateLimited, reason: classify.ReasonGreylist, subject: at1, findings: seen(ask(mx1, greylisting, "")), want: Confirmed, because: "rcpt.greylisted"},
 		{name: "asked: it greylists a laptop", category: classify.RateLimited, reason: classify.ReasonGreylist, subject: at1, findings: seen(ask(mx1, greylisting, "", laptop)), want: Consistent, limits: "vantage"},
 		{name: "asked: it greylists, but the bounce was about the rate", category: classify.RateLimited, subject: at1, findings: seen(ask(mx1, greylisting, "")), want: Consistent},
 		{name: "asked: another visitor is let in", category: classify.RateLimited, reason: classify.ReasonGreylist, subject: at1, findings: seen(ask(mx1, taken, unknownUser)), want: Consistent, limits: "wait"},

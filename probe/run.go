@@ -304,7 +304,10 @@ func (r *run) timed(s Step, t target, look func(target) Finding) Finding {
 	}
 	started := r.now()
 	f := look(t)
-	f.Step, f.Check, f.Started = s.ID, s.Check, started.UTC()
+	f.Step, f.Check = s.ID, s.Check
+	if f.Started.IsZero() { // what is remembered was seen earlier
+		f.Started = started.UTC()
+	}
 	if unconnected(f) { // the route tells from where it was tried
 		if here, err := r.route(f.Session.Addr.Addr()); err == nil {
 			f.Args["local"] = here.String()
