@@ -125,6 +125,7 @@ func mailboxJudgements() []judgement {
 		{name: "asked: the same refusal", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, notYou, notYou)), want: Confirmed, because: "rcpt.all-refused"},
 		{name: "asked: the same refusal of a laptop", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, notYou, notYou, laptop)), want: Consistent, limits: "vantage"},
 		{name: "asked: another refusal", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, unknownUser, taken)), want: Consistent, limits: "refused-otherwise"},
+		{name: "asked: another refusal of the same kind", category: classify.Rejected, reason: classify.ReasonRelay, subject: at1, findings: seen(ask(mx1, notYou, notYou)), want: Consistent, limits: "refused-otherwise"},
 		{name: "asked: let in now", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, taken, taken)), want: Cleared, because: "rcpt.catch-all"},
 		{name: "asked: a laptop is let in", category: classify.Rejected, subject: at1, findings: seen(ask(mx1, taken, unknownUser, laptop)), want: Consistent, limits: "vantage"},
 		{name: "asked: the other family is let in, which the sessions do not excuse", category: classify.Rejected, subject: []func(*Subject){remote("mx1.example.net", mx6)}, findings: []Finding{ok46, look(StepSMTP, mx1), look(StepSMTP, mx6), ask(mx6, taken, unknownUser)}, want: Consistent, limits: "vantage"},
@@ -175,6 +176,15 @@ func TestAMailboxIsPlannedOnlyWhereTheAnswerBears(t *testing.T) {
 	} {
 		if got := len(PlanRcpt(x.c, subject(x.subject...))) == 1; got != x.want {
 			t.Errorf("%s: %v", x.name, got)
+		}
+	}
+}
+
+func TestAskingIsNotAdvisedWhereItWouldShowNothing(t *testing.T) {
+	for _, edit := range []func(*Subject){theirs, stage(bounce.StageLocal)} {
+		v := Judge(classify.Classification{Category: classify.UnknownRecipient}, subject(edit), []Finding{ok1, look(StepSMTP, mx1)})
+		if len(v.Limits) != 1 || v.Limits[0].Code == "needs-rcpt" {
+			t.Errorf("%+v", v.Limits)
 		}
 	}
 }
