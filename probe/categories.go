@@ -20,7 +20,7 @@ func (v *view) judge() {
 	}
 	switch v.c.Category {
 	case classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull:
-		v.invisible("needs-rcpt")
+		v.judgeMailbox()
 	case classify.Filtered:
 		v.judgeFiltered()
 	case classify.DNSFailure:
@@ -152,12 +152,19 @@ func (v *view) judgeCommand() {
 
 func (v *view) judgeUTF8(address string) {
 	at, exact := v.refusing()
-	if exact && len(at) > 0 && !slices.ContainsFunc(at, func(f Finding) bool { return !lacksUTF8(f) }) {
+	f, ok := v.rcpt()
+	switch {
+	case ok && f.Code == "rcpt.unsupported" && v.mayConfirm(f):
+		v.limit("address-needs-smtputf8", map[string]string{"address": address, "host": f.Args["host"]})
+		v.is(Confirmed, f)
+	case ok && v.replyAgain(f).Code >= 400 && v.refusedAgain(f) && v.mayConfirm(f):
+		v.is(Confirmed, f)
+	case exact && len(at) > 0 && !slices.ContainsFunc(at, func(f Finding) bool { return !lacksUTF8(f) }):
 		v.limit("address-needs-smtputf8", map[string]string{"address": address, "host": at[0].Args["host"]})
 		v.is(Confirmed, at...)
-		return
+	default:
+		v.invisible("needs-sending")
 	}
-	v.invisible("needs-sending")
 }
 
 func lacksUTF8(f Finding) bool {
@@ -195,7 +202,10 @@ func (v *view) judgeRejected() {
 	}
 	at, exact := v.refusing()
 	refused := withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected")
+	f, ok := v.rcpt()
 	switch stage := v.s.stage(v.c); {
+	case ok && f.Session != nil && inEnvelope(stage):
+		v.judgeAgain(f)
 	case exact && rank(stage) <= rank(bounce.StageGreeting):
 		v.sinceGreeting(at, refused)
 	case rank(stage) <= rank(bounce.StageGreeting):
@@ -442,7 +452,7 @@ func (v *view) judgeSenderDNS() {
 	case classify.ReasonSenderMXIP:
 		v.judgeSenderMX()
 	case classify.ReasonCallout:
-		v.limit("needs-rcpt", nil)
+		v.limit("callout", nil)
 		v.byCode(StepSenderMX, unroutable, nil, routable)
 	default:
 		v.anySenderDNS()
@@ -526,7 +536,8 @@ func (v *view) anySenderDNS() {
 	v.undecided()
 }
 
-// judgeRate: our look is another sender's first visit, and proves nothing.
+// judgeRate: our look is another sender's first visit. It may show that the
+// host greylists, but nothing of how we stand there.
 func (v *view) judgeRate() {
 	if v.namedListHasUs() {
 		return
@@ -534,7 +545,16 @@ func (v *view) judgeRate() {
 	if v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...) {
 		return
 	}
-	v.invisible("wait")
+	f, ok := v.rcpt()
+	switch {
+	case !ok:
+		v.invisible("wait")
+	case f.Code == "rcpt.greylisted" && v.c.Reason == classify.ReasonGreylist && v.replyAgain(f).Code != 0 && v.mayConfirm(f):
+		v.is(Confirmed, f)
+	default:
+		v.limit("wait", nil)
+		v.notDecisive(f)
+	}
 }
 
 // judgeAuth: SPF can be evaluated for the address that sent; a DKIM signature
@@ -607,9 +627,12 @@ func (v *view) judgeRemoteFault() {
 	bad := slices.DeleteFunc(withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected"), func(f Finding) bool { return !localError(f.Session.Refusal()) })
 	stage := v.s.stage(v.c)
 	passed := slices.DeleteFunc(slices.Clone(at), func(f Finding) bool { return f.Session == nil || !phasePassed(*f.Session, stage) })
+	f, ok := v.rcpt()
 	switch {
 	case v.c.Reason == classify.ReasonLoop:
 		v.invisible("needs-sending")
+	case ok && f.Session != nil && inEnvelope(stage):
+		v.judgeAgain(f)
 	case exact && len(bad) > 0 && len(bad) == len(at) && rank(stage) <= rank(bounce.StageEHLO):
 		v.is(Confirmed, bad...)
 	case exact && len(passed) > 0 && len(passed) == len(at):

@@ -14,6 +14,7 @@ import (
 type Diagnoser struct {
 	Classifier *classify.Classifier
 	Runner     *Runner // nil: offline, nothing is looked at
+	Rcpt       bool    // the mailbox of a bounce's first failure may be asked for, which is a callout ([PlanRcpt]); never without consent
 	Ours       Our
 	Tool       string // "diagnose 0.1.0"
 	Now        func() time.Time
@@ -68,7 +69,11 @@ func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, 
 	c := d.Classifier.Classify(s.Failure)
 	rep.Classification = &c
 	if look != nil && !s.Backscatter {
-		findings := look.Run(ctx, Plan(c, s))
+		plan := Plan(c, s)
+		if d.Rcpt && i == 0 {
+			plan = append(plan, PlanRcpt(c, s)...)
+		}
+		findings := look.Run(ctx, plan)
 		s.Now = d.Now()
 		v := Judge(c, s, findings)
 		rep.Verification = &v

@@ -254,6 +254,48 @@ func findControl(s smtpcheck.Session) Finding {
 	return f
 }
 
+// findRcpt words what came of asking for a mailbox. A refusal is known whatever
+// it says of the mailbox; where none was read, nothing is.
+func findRcpt(s smtpcheck.Session, mailbox, host string) Finding {
+	f := Finding{Target: mailbox, Started: s.Started.UTC(), Session: &s, Args: map[string]string{
+		"mailbox": mailbox, "host": host, "ip": s.Addr.Addr().String(),
+	}}
+	if s.Local.IsValid() {
+		f.Args["local"] = s.Local.Addr().String()
+	}
+	for name, r := range map[string]smtpcheck.Reply{"reply": asked(s), "random": s.Random, "postmaster": s.Postmaster} {
+		if r.Code != 0 {
+			f.Args[name] = replyText(r)
+		}
+	}
+	if s.Err != "" {
+		f.Args["error"] = s.Err
+	}
+	f.Outcome, f.Code = rcptCode(s)
+	return f
+}
+
+// asked is the reply to MAIL where that was refused, else the one to RCPT.
+func asked(s smtpcheck.Session) smtpcheck.Reply {
+	if s.Mail.Code >= 400 {
+		return s.Mail
+	}
+	return s.Rcpt
+}
+
+func rcptCode(s smtpcheck.Session) (Outcome, string) {
+	switch verdict := s.Mailbox(); {
+	case s.Result == smtpcheck.Unsupported:
+		return Faulty, "rcpt.unsupported"
+	case verdict == smtpcheck.MailboxNotAsked, asked(s).Code == 0:
+		return UnknownOC, "rcpt.undecided"
+	case s.Rcpt.Accepted():
+		return Healthy, "rcpt." + string(verdict)
+	default:
+		return Faulty, "rcpt." + string(verdict)
+	}
+}
+
 func replyText(r smtpcheck.Reply) string {
 	return strconv.Itoa(r.Code) + " " + strings.Join(r.Lines, " ")
 }

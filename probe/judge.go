@@ -176,7 +176,7 @@ func (v *view) gates() {
 		v.limitTheirs()
 		v.weaken()
 	}
-	if firm && aboutUs(v.c.Category) && overSMTP(v.rests) && !v.atSender() {
+	if firm && aboutUs(v.c.Category) && overSMTP(v.rests) && !v.decidedAtSender() {
 		v.limitVantage()
 		v.weaken()
 	}
@@ -268,23 +268,35 @@ func (v *view) outbound() string {
 // a connection is that address, or a server greeted us by it (behind NAT) and
 // not merely said our own greeting again. A relayhost sends from its own.
 func (v *view) atSender() bool {
+	return v.lookedAtSender(slices.Concat(v.sessions, v.controls)...)
+}
+
+func (v *view) lookedAtSender(looks ...Finding) bool {
 	addrs, by := v.sending()
 	if v.s.Ours.Relayhost != "" || by == ByMachine || by == ByNobody {
 		return false
 	}
-	for _, f := range slices.Concat(v.sessions, v.controls) {
-		if f.Session == nil {
-			continue
-		}
-		for _, a := range addrs {
-			literal := "[" + a.String() + "]"
-			if f.Args["local"] == a.String() || strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), literal) &&
-				!slices.Contains(f.Session.Transcript, "C: EHLO "+literal) {
-				return true
-			}
+	return slices.ContainsFunc(looks, func(f Finding) bool { return f.Session != nil && cameFrom(f, addrs) })
+}
+
+// cameFrom says whether our end of a session was one of addrs.
+func cameFrom(f Finding, addrs []netip.Addr) bool {
+	return slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+		literal := "[" + a.String() + "]"
+		return f.Args["local"] == a.String() || strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), literal) &&
+			!slices.Contains(f.Session.Transcript, "C: EHLO "+literal)
+	})
+}
+
+// decidedAtSender says whether the sessions that a verdict rests on were held
+// from the address that sent. The one that asked for a mailbox stands alone.
+func (v *view) decidedAtSender() bool {
+	for _, f := range v.rests {
+		if f.Step == StepRcpt {
+			return v.lookedAtSender(f)
 		}
 	}
-	return false
+	return v.atSender()
 }
 
 // vantage says from where it was looked.
@@ -358,8 +370,16 @@ func (v *view) unroutable() bool {
 // takes no mail at all, and else it could not be told.
 func (v *view) invisible(limit string) {
 	v.limit(limit, nil)
+	v.hidden()
+}
+
+// hidden is the same with limits that are said already, and findings that agree
+// and are worth more than a greeting.
+func (v *view) hidden(agreeing ...Finding) {
 	switch good := v.greeting(); {
 	case v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx):
+	case len(good) > 0 && len(agreeing) > 0:
+		v.is(Consistent, agreeing...)
 	case len(good) > 0:
 		v.is(Consistent, good...)
 	default:

@@ -222,7 +222,7 @@ func (j judgement) classification() classify.Classification {
 	return classify.Classification{Category: j.category, Reason: j.reason, List: j.list, Rivals: j.rivals}
 }
 
-var judgements = []judgement{
+var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	// 1, 2, 3: a mailbox is not seen without --rcpt.
 	{name: "unknown recipient, their server greets", category: classify.UnknownRecipient, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, because: "smtp.greets", limits: "needs-rcpt"},
 	{name: "unknown recipient, nobody answers", category: classify.UnknownRecipient, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP)}, want: Inconclusive, limits: "no-answer"},
@@ -230,6 +230,7 @@ var judgements = []judgement{
 	{name: "an old bounce is not contradicted", category: classify.UnknownRecipient, subject: []func(*Subject){old}, findings: []Finding{noDom}, want: Inconclusive, limits: "old-bounce", also: "mx.nxdomain"},
 	{name: "SERVFAIL is no missing domain", category: classify.UnknownRecipient, findings: []Finding{mxOf(dnscheck.ServFail)}, want: Inconclusive, limits: "ask-another-resolver"},
 	{name: "their gateway's bounce is not explained by its front door", category: classify.UnknownRecipient, subject: []func(*Subject){theirs}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "their-report"},
+	{name: "our own server refused the recipient", category: classify.UnknownRecipient, subject: []func(*Subject){stage(bounce.StageLocal)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "refused-here"},
 	{name: "disabled mailbox", category: classify.MailboxDisabled, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent},
 	{name: "full mailbox of a domain that takes no mail", category: classify.MailboxFull, findings: []Finding{at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Null: true}))}, want: Contradicted, as: classify.DNSFailure, because: "mx.null"},
 
@@ -380,7 +381,7 @@ var judgements = []judgement{
 	{name: "sender's MX is an address", category: classify.SenderDNS, reason: classify.ReasonSenderMXIP, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{{IsAddress: true, Addresses: mxHost("198.51.100.9", "198.51.100.9").Addresses}}})}, want: Confirmed, because: "mx.ok"},
 	{name: "sender's MX is a name now", category: classify.SenderDNS, reason: classify.ReasonSenderMXIP, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "198.51.100.9")}})}, want: Cleared},
 	{name: "a sender domain that vanished is not mended", category: classify.SenderDNS, reason: classify.ReasonSenderMXIP, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.NXDomain})}, want: Consistent, because: "mx.nxdomain"},
-	{name: "a callout that can reach us", category: classify.SenderDNS, reason: classify.ReasonCallout, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "198.51.100.9")}})}, want: Consistent, limits: "needs-rcpt"},
+	{name: "a callout that can reach us", category: classify.SenderDNS, reason: classify.ReasonCallout, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "198.51.100.9")}})}, want: Consistent, limits: "callout"},
 	{name: "a callout without a domain to ask", category: classify.SenderDNS, reason: classify.ReasonCallout, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.NXDomain})}, want: Confirmed},
 	{name: "no test named, something is wrong", category: classify.SenderDNS, findings: []Finding{ptr(dnscheck.NXDomain)}, want: Consistent, limits: "test-not-named"},
 	{name: "no test named, nothing is wrong", category: classify.SenderDNS, findings: []Finding{ptr(dnscheck.OK, ptrName(true, false))}, want: Inconclusive, limits: "test-not-named"},
@@ -423,7 +424,7 @@ var judgements = []judgement{
 	{name: "a loop is never seen", category: classify.RemoteFault, reason: classify.ReasonLoop, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent},
 
 	{name: "unknown", category: classify.Unknown, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Inconclusive, limits: "unknown-category"},
-}
+})
 
 func oneTry(f Finding) Finding { f.Args["tries"] = "1"; return f }
 
@@ -520,6 +521,8 @@ func TestLessKnowledgeNeverMakesAVerdictFirmer(t *testing.T) {
 // unknown is a finding as it would be had its look failed.
 func unknown(f Finding) Finding {
 	switch {
+	case f.Step == StepRcpt && f.Session != nil:
+		return at(f.Step, f.Check, findRcpt(smtpcheck.Session{Addr: f.Session.Addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed}, f.Target, f.Args["host"]))
 	case f.Session != nil:
 		s := smtpcheck.Session{Addr: f.Session.Addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed}
 		if f.Check == CheckControl {

@@ -33,20 +33,23 @@ const (
 	StepHELO     = "helo"      // addresses of the name that we greet with
 	StepSenderMX = "sender-mx" // mail routing of the sender's domain
 	StepSPF      = "spf"
+	StepRcpt     = "rcpt" // asks one mail server for the recipient's mailbox; only where that was asked for
 )
 
 // Step is one look that a plan asks for.
 type Step struct {
 	ID     string
 	Check  Check
-	Target string   // what to look at; empty where From gives it
-	Name   string   // CheckSMTP: the host's, where Target is its address
-	From   string   // the step whose addresses are the targets, one finding for each
-	Needs  []string // further steps that must have ended before this one starts
-	List   string   // CheckRBL: ask only this list ...
-	Except string   // ... or all default ones but this
-	HELO   string   // CheckSPF: the name we greet with
-	Sender string   // CheckSPF: the envelope sender
+	Target string      // what to look at; empty where From gives it
+	Name   string      // CheckSMTP: the host's, where Target is its address
+	From   string      // the step whose addresses are the targets, one finding for each
+	Needs  []string    // further steps that must have ended before this one starts
+	List   string      // CheckRBL: ask only this list ...
+	Except string      // ... or all default ones but this
+	HELO   string      // CheckSPF: the name we greet with
+	Sender string      // CheckSPF: the envelope sender
+	Rcpt   string      // StepRcpt: the mailbox ...
+	At     bounce.Host // ... and the host that refused it; empty: the best of the domain's mail servers
 }
 
 // Plan says what has to be looked at to try the hypothesis that c is right
@@ -78,6 +81,38 @@ func Plan(c classify.Classification, s Subject) []Step {
 	}
 	return p.steps
 }
+
+// PlanRcpt says whether the mailbox of s is worth asking for: naming it to its
+// server is a callout, which servers dislike and some lists punish, so it is
+// done only where the answer can bear on the verdict. The steps belong behind
+// those of [Plan], whose sessions show which server can be asked.
+func PlanRcpt(c classify.Classification, s Subject) []Step {
+	to, stage := s.Failure.Recipient, s.stage(c)
+	if s.Backscatter || s.TheirReport || domainOf(to) == "" || stage == bounce.StageLocal || !rcptBears(c, to, stage) {
+		return nil
+	}
+	return []Step{{ID: StepRcpt, Check: CheckSMTP, Needs: []string{StepSMTP}, Rcpt: to, At: s.Failure.Remote}}
+}
+
+// rcptBears says whether a session up to RCPT bears on a category: it shows
+// what was refused there or in MAIL. Of a mailbox it is worth knowing in any
+// case, though what was refused later is not settled by it.
+func rcptBears(c classify.Classification, to string, stage bounce.Stage) bool {
+	switch c.Category {
+	case classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull:
+		return rank(stage) >= rank(bounce.StageRcpt)
+	case classify.BadCommand:
+		return inEnvelope(stage) && addressFault(to) == "utf8"
+	case classify.Rejected, classify.RateLimited:
+		return inEnvelope(stage)
+	case classify.RemoteFault:
+		return inEnvelope(stage) && c.Reason != classify.ReasonLoop
+	}
+	return false
+}
+
+// inEnvelope says whether it was MAIL or RCPT that was refused.
+func inEnvelope(s bounce.Stage) bool { return s == bounce.StageMail || s == bounce.StageRcpt }
 
 type planner struct{ steps []Step }
 

@@ -7,6 +7,7 @@ import "time"
 type Policy struct {
 	Total    time.Duration // the whole run of one bounce
 	Step     time.Duration // one step of it
+	Mailbox  time.Duration // the session that asks for a mailbox
 	Greeting time.Duration // until a server's greeting ended
 	Pause    time.Duration // between two connections to one address
 	Steps    int           // checks, counting every address of a mail server as one
@@ -19,6 +20,7 @@ type Policy struct {
 const (
 	defaultTotal    = 90 * time.Second // what an admin waits for with a colleague at the desk
 	defaultStep     = 40 * time.Second // a slow greeting (30 s) after a slow connect
+	defaultMailbox  = 60 * time.Second // servers that are asked for a name they do not know answer slowly on purpose
 	defaultGreeting = 30 * time.Second // servers that delay their greeting against spam take 20 to 30 s
 	defaultPause    = time.Second      // nobody takes one connection a second for an attack
 	defaultSteps    = 32
@@ -41,6 +43,7 @@ func (p Policy) Defaults() Policy {
 	}
 	duration(&p.Total, defaultTotal)
 	duration(&p.Step, defaultStep)
+	duration(&p.Mailbox, defaultMailbox)
 	duration(&p.Greeting, defaultGreeting)
 	duration(&p.Pause, defaultPause)
 	count(&p.Steps, defaultSteps)

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"diagnose/classify"
+	"diagnose/classify/bounce"
 	"diagnose/dnscheck"
 	"diagnose/rbl"
 	"diagnose/smtpcheck"
@@ -35,6 +37,8 @@ type Finding struct {
 	Reverse   *dnscheck.Reverse   `json:"-"`
 	SPF       *dnscheck.SPF       `json:"-"`
 	Session   *smtpcheck.Session  `json:"-"`
+
+	Named *classify.Classification `json:"-"` // of the refusal that StepRcpt met; nil where it met none
 }
 
 // Runner looks. It holds everything that reaches the network; its fields must
@@ -55,15 +59,23 @@ type Runner struct {
 	Now      func() time.Time                     // nil is time.Now
 	Progress func(done, total int)                // called as steps end; may be nil
 
-	mu       sync.Mutex
-	controls map[netip.AddrPort]*remembered
+	Name   func(bounce.Failure) classify.Classification // names a refusal of StepRcpt as that of a bounce; nil: it stays unnamed
+	Random func() string                                // a local part that nobody has; nil makes one that cannot be guessed
+
+	mu        sync.Mutex
+	controls  map[netip.AddrPort]*remembered
+	mailboxes map[string]*remembered // in lower case
 }
 
 // controlMemory is how long the answer of a control host is believed; so many
 // failures in one run cost their operators one connection.
 const controlMemory = 10 * time.Minute
 
-// remembered is what a control host said, and when; whoever reads or changes
+// mailboxMemory is how long a mailbox is not asked for again. It lasts as long
+// as the Runner: nothing of it is written anywhere.
+const mailboxMemory = 24 * time.Hour
+
+// remembered is what a host said, and when; whoever reads or changes
 // it holds the turn.
 type remembered struct {
 	turn    chan struct{}
@@ -234,6 +246,9 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 		}
 		return r.control(ctx, s, failed)
 	}
+	if s.ID == StepRcpt {
+		return r.mailbox(ctx, s)
+	}
 	targets, skipped := r.targets(s)
 	return append(r.each(s, targets, func(t target) Finding {
 		switch s.Check {
@@ -271,7 +286,7 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 
 // once finds the look that a step asks for; whoever is first has to take it.
 func (l *Look) once(s Step, t target) (o *once, first bool) {
-	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender}, "\x00")
+	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt}, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o = l.looked[key]; o != nil {
@@ -289,7 +304,10 @@ func (r *run) timed(s Step, t target, look func(target) Finding) Finding {
 	}
 	started := r.now()
 	f := look(t)
-	f.Step, f.Check, f.Started = s.ID, s.Check, started.UTC()
+	f.Step, f.Check = s.ID, s.Check
+	if f.Started.IsZero() { // what is remembered was seen earlier
+		f.Started = started.UTC()
+	}
 	if unconnected(f) { // the route tells from where it was tried
 		if here, err := r.route(f.Session.Addr.Addr()); err == nil {
 			f.Args["local"] = here.String()
@@ -517,20 +535,23 @@ func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visi
 	}
 	defer close(v.done)
 	for v.tries = 1; ; v.tries++ {
-		v.session = r.session(ctx, addr, name)
+		v.session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
 		if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
 			return v
 		}
 	}
 }
 
-func (r *run) session(ctx context.Context, addr netip.AddrPort, name string) smtpcheck.Session {
-	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+// session goes through a session within a limit, opt saying what is asked for
+// beside the usual.
+func (r *run) session(ctx context.Context, addr netip.AddrPort, name string, limit time.Duration, opt smtpcheck.Options) smtpcheck.Session {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if _, err := netip.ParseAddr(name); err == nil {
 		name = "" // no certificate is expected to name an address
 	}
-	return smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, Name: name})
+	opt.HELO, opt.Greeting, opt.Name = r.HELO, r.policy.Greeting, name
+	return smtpcheck.Check(ctx, r.dialer, addr, opt)
 }
 
 // pause waits between two connections to one address; false where there is no
@@ -592,37 +613,46 @@ func (r *run) resolve(ctx context.Context, host string) []netip.Addr {
 	return dnscheck.CheckAddresses(ctx, r.resolver, host).Addrs
 }
 
-// askControl remembers what a control host said, for all bounces of the run;
-// those that come while it is being asked wait for that answer. What was cut
-// short is not worth remembering.
+// askControl remembers what a control host said, for all bounces of the run.
+// What was cut short is not worth remembering.
 func (r *run) askControl(ctx context.Context, addr netip.AddrPort) smtpcheck.Session {
-	c := r.controlAt(addr)
+	return r.recalled(ctx, recollection(r.Runner, &r.controls, addr), controlMemory, addr, func() (smtpcheck.Session, bool) {
+		ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+		defer cancel()
+		s := smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, GreetingOnly: true})
+		return s, s.Result != smtpcheck.Failed
+	})
+}
+
+// recalled is what is remembered, or else what look sees, remembered where it
+// says so; those that come while it looks wait for what it sees. addr is only
+// for the session of those who cannot wait as long.
+func (r *run) recalled(ctx context.Context, m *remembered, memory time.Duration, addr netip.AddrPort, look func() (smtpcheck.Session, bool)) smtpcheck.Session {
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case m.turn <- struct{}{}:
+		defer func() { <-m.turn }()
 	case <-ctx.Done():
 		return smtpcheck.Session{Addr: addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed, Err: context.Cause(ctx).Error()}
 	}
-	if !c.at.IsZero() && r.now().Sub(c.at) < controlMemory {
-		return c.session
+	if !m.at.IsZero() && r.now().Sub(m.at) < memory {
+		return m.session
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
-	defer cancel()
-	s := smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, GreetingOnly: true})
-	if s.Result != smtpcheck.Failed {
-		c.session, c.at = s, r.now()
+	s, keep := look()
+	if keep {
+		m.session, m.at = s, r.now()
 	}
 	return s
 }
 
-func (r *Runner) controlAt(addr netip.AddrPort) *remembered {
+// recollection finds the place of what is remembered under a key.
+func recollection[K comparable](r *Runner, in *map[K]*remembered, key K) *remembered {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.controls[addr] == nil {
-		if r.controls == nil {
-			r.controls = make(map[netip.AddrPort]*remembered)
-		}
-		r.controls[addr] = &remembered{turn: make(chan struct{}, 1)}
+	if *in == nil {
+		*in = make(map[K]*remembered)
 	}
-	return r.controls[addr]
+	if (*in)[key] == nil {
+		(*in)[key] = &remembered{turn: make(chan struct{}, 1)}
+	}
+	return (*in)[key]
 }

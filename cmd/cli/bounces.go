@@ -27,8 +27,13 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	jobs := a.jobs()
+	if a.opt.rcpt {
+		a.warn("hint.rcpt")
+		jobs = 1 // which failure comes first is then certain
+	}
 	out := a.output()
-	err = inOrder(ctx, a.jobs(), inputs(args),
+	err = inOrder(ctx, jobs, inputs(args),
 		func(ctx context.Context, in input, send func(result) error) {
 			err := a.read(ctx, in, d, func(r probe.Report) error { return send(result{report: &r}) })
 			if err != nil {
@@ -67,6 +72,7 @@ func (a *app) diagnoser() (*probe.Diagnoser, error) {
 			return nil, err
 		}
 		d.Runner.Progress = a.progress()
+		d.Runner.Name = c.Classify
 	}
 	return d, nil
 }
@@ -153,11 +159,28 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(
 		if err != nil {
 			return err
 		}
-		if index, err = d.Reports(ctx, in.name, index, rep, emit); err != nil {
+		if index, err = a.mayAsk(d, rep).Reports(ctx, in.name, index, rep, emit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayAsk gives the consent of --rcpt to the first failure of all inputs, and to
+// no other: whoever asks servers for many mailboxes looks like a spammer.
+func (a *app) mayAsk(d *probe.Diagnoser, r *bounce.Report) *probe.Diagnoser {
+	failures := len(r.Failures)
+	if !a.opt.rcpt || failures == 0 || r.Kind == bounce.KindDelivered {
+		return d
+	}
+	before := a.failures
+	a.failures += failures
+	if before <= 1 && a.failures > 1 {
+		a.warn("hint.rcpt-first")
+	}
+	asks := *d
+	asks.Rcpt = before == 0
+	return &asks
 }
 
 func (a *app) open(ctx context.Context, name string) (io.ReadCloser, error) {

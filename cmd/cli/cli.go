@@ -89,6 +89,7 @@ type app struct {
 	status      int
 	plugin      *report.Plugin // where --nagios asks for its output
 	interrupted bool
+	failures    int       // read so far; counted with --rcpt only, which reads one input after another
 	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
 }
 

@@ -27,7 +27,7 @@ import (
 
 // options are the flags as they were given.
 type options struct {
-	probe, lines, dnsOnly, nagios          bool
+	probe, rcpt, lines, dnsOnly, nagios    bool
 	output, lang, colour                   string
 	resolvers, ourDomains, allow, controls []string
 	sendingIP, bind, helo                  string
@@ -75,6 +75,7 @@ func (a *app) flags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	o := &a.opt
 	root.Flags().BoolVar(&o.probe, "probe", false, "")
+	root.Flags().BoolVar(&o.rcpt, "rcpt", false, "")
 	root.Flags().BoolVar(&o.lines, "lines", false, "")
 	f.BoolP("help", "h", false, "")
 	f.IntVar(&o.jobs, "jobs", 0, "")
@@ -133,6 +134,9 @@ func (a *app) join(c *cobra.Command) error {
 	}
 	if o.lists == "" {
 		o.lists = cfg.Lists.File
+	}
+	if o.rcpt && !o.probe {
+		return usage("rcpt-alone")
 	}
 	if o.timeout <= 0 {
 		return usage("timeout", "value", o.timeout.String())

@@ -59,11 +59,20 @@ func TestStories(t *testing.T) {
 	dns.Fault("3.0.0.127.in-addr.arpa", dnstest.ServFail)
 	port := func(of interface{ Port() uint16 }) string { return strconv.Itoa(int(of.Port())) }
 	good := smtptest.Healthy(t, smtptest.Options{Name: "mx.example.net", Size: 10 << 20})
+	// It knows lee, and whoever is asked for is seen in its reply.
+	mailboxes := smtptest.Healthy(t, smtptest.Options{Name: "mx.example.net", Rcpt: func(mailbox string) string {
+		switch mailbox {
+		case "lee@example.net", "postmaster@example.net":
+			return "250 2.1.5 Ok"
+		}
+		return "550 5.1.1 <" + mailbox + ">: Recipient address rejected: User unknown"
+	}})
 	vars := map[string]string{
 		"DNS": dns.Addr().String(), "CONTROL": good.String(), "SMTP": port(good),
-		"REFUSES": port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
-		"CLOSED":  port(smtptest.Closed(t)),
-		"SECURED": port(smtptest.Healthy(t, smtptest.Options{TLS: smtptest.SelfSigned(t, "mx.example.net")})),
+		"MAILBOXES": port(mailboxes),
+		"REFUSES":   port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
+		"CLOSED":    port(smtptest.Closed(t)),
+		"SECURED":   port(smtptest.Healthy(t, smtptest.Options{TLS: smtptest.SelfSigned(t, "mx.example.net")})),
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",

@@ -187,6 +187,7 @@ func codes(t *testing.T) map[string]string {
 		"finding.mx.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.address.": {"servfail", "refused", "timeout", "failed", "blind"},
 		"finding.ptr.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.spf.": c.constants("dnscheck", "Result"),
 		"finding.named.": c.constants("rbl", "Status"),
+		"finding.rcpt.":  without(c.constants("smtpcheck", "MailboxVerdict"), ""),
 		"finding.smtp.":  {"unreachable", "timeout", "closed", "failed"}, "finding.smtp.ehlo-": {"timeout", "closed", "not-smtp", "failed"},
 		"finding.smtp.greeting-": {"closed", "not-smtp", "failed"},
 	} {
@@ -303,7 +304,7 @@ func literal(e ast.Expr) (string, bool) {
 	return s, err == nil
 }
 
-var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|named|lists|smtp|control|skipped)\.[a-z0-9-]*[a-z0-9]$`)
+var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
 
 // wholeKey is a key of a family whose keys are not put together.
 var wholeKey = regexp.MustCompile(`^(label|hint|explain|man)\.[a-z-]*[a-z]$`)

@@ -79,12 +79,14 @@ var cases = []struct {
 	steps []step
 }{
 	{
-		name: "an unknown user is never seen without --rcpt",
+		name: "an unknown user is seen with --rcpt only, and clears when created",
 		to:   "nobody@users.example",
 		says: "User unknown in virtual mailbox table",
 		steps: []step{
 			{name: "unknown", want: want{1, "consistent", "recipient", "smtp.greets"}},
+			{name: "unknown, asked for", flags: []string{"--rcpt"}, want: want{1, "confirmed", "recipient", "rcpt.refused-alone"}},
 			{name: "created", change: createUser, want: want{1, "consistent", "recipient", "smtp.greets"}},
+			{name: "created, asked for", flags: []string{"--rcpt"}, want: want{1, "cleared", "sender", "rcpt.exists"}},
 		},
 	},
 	{
@@ -187,9 +189,10 @@ func TestRealServers(t *testing.T) {
 		})
 	}
 	t.Run("an address that is not public is not dialled unless allowed", func(t *testing.T) {
+		const to = "lee@users.example" // whom no case before has a bounce for: this message must have failed before the port opens
 		closePort25(t, w)
-		w.ours.send(t, "postmaster@users.example", 0)
-		bounce := w.ours.bounce(t, "postmaster@users.example")
+		w.ours.send(t, to, 0)
+		bounce := w.ours.bounce(t, to)
 		openPort25(t, w)
 
 		dialled := countPort25(t)
