@@ -14,8 +14,9 @@ import (
 // apart say different things.
 const maxQuote = 120
 
-// maxStates bounds what an automaton remembers. The real replies of the whole
-// world need a tenth of it; a text made to need more makes it begin anew.
+// maxStates bounds what an automaton remembers, at some 600 bytes each. A
+// thousand different replies need 300 of the pattern that needs most; where
+// more are needed it begins anew.
 const maxStates = 1000
 
 // automaton is a regular expression that is matched in one step for each
@@ -28,8 +29,9 @@ const maxStates = 1000
 // but none that is empty or longer than maxQuote.
 type automaton struct {
 	prog   *syntax.Prog
-	bounds []rune // where the characters that the program tells apart begin
-	ascii  [utf8.RuneSelf]uint16
+	bounds []rune                // where the characters that the program tells apart begin
+	kinds  []kind                // by run: a number of such characters, from 1; 0 is the end of the text
+	ascii  [utf8.RuneSelf]uint16 // runs
 	starts [len(kinds)]atomic.Pointer[state]
 
 	making sync.Mutex
@@ -45,21 +47,22 @@ type state struct {
 	next    []atomic.Pointer[state]
 }
 
-// kind is what a look back tells of a character: whether there was one, and
-// whether \b is beside it.
+// kind is what a look back tells of a character, for ^ and \b: its place in kinds.
 type kind int
 
 // kinds has one character of each kind; -1 is the edge of the text.
-var kinds = [...]rune{-1, ' ', 'a'}
+var kinds = [...]rune{-1, '\n', ' ', 'a'}
 
 func kindOf(r rune) kind {
 	switch {
 	case r < 0:
 		return 0
+	case r == '\n':
+		return 1
 	case syntax.IsWordChar(r):
-		return 2
+		return 3
 	}
-	return 1
+	return 2
 }
 
 func compile(pattern string) (*automaton, error) {
@@ -72,15 +75,19 @@ func compile(pattern string) (*automaton, error) {
 		return nil, err
 	}
 	a := &automaton{prog: prog, bounds: bounds(prog), states: map[string]*state{}, met: make([]bool, len(prog.Inst))}
+	a.kinds = make([]kind, 1, len(a.bounds)+1)
+	for _, r := range a.bounds {
+		a.kinds = append(a.kinds, kindOf(r))
+	}
 	for r := range a.ascii {
-		a.ascii[r] = a.search(rune(r))
+		a.ascii[r] = uint16(a.run(rune(r)))
 	}
 	return a, nil
 }
 
 // bounds cuts all characters into runs that a program does not tell apart.
 func bounds(prog *syntax.Prog) []rune {
-	b := []rune{0, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}
+	b := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}
 	for _, in := range prog.Inst {
 		if len(in.Rune) == 1 {
 			r := in.Rune[0]
@@ -98,28 +105,34 @@ func bounds(prog *syntax.Prog) []rune {
 	return slices.Compact(b)
 }
 
-// search numbers the run of a character; 0 is the end of the text.
-func (a *automaton) search(r rune) uint16 {
+// read gives the run and the length of the character at i; at the end of the
+// text it is run 0.
+func (a *automaton) read(text []byte, i int) (run int, n int) {
+	if i < len(text) && text[i] < utf8.RuneSelf {
+		return int(a.ascii[text[i]]), 1
+	}
+	return a.readRune(text[i:])
+}
+
+func (a *automaton) readRune(text []byte) (run int, n int) {
+	if len(text) == 0 {
+		return 0, 1
+	}
+	r, n := utf8.DecodeRune(text)
+	return a.run(r), n
+}
+
+// run numbers the run of a character.
+func (a *automaton) run(r rune) int {
 	i, ok := slices.BinarySearch(a.bounds, r)
 	if ok {
 		i++
 	}
-	return uint16(i)
+	return i
 }
 
-// read gives the run and the length of the character at i.
-func (a *automaton) read(text []byte, i int) (run uint16, n int) {
-	if i == len(text) {
-		return 0, 1
-	}
-	if text[i] < utf8.RuneSelf {
-		return a.ascii[text[i]], 1
-	}
-	r, n := utf8.DecodeRune(text[i:])
-	return a.search(r), n
-}
-
-// find says where the pattern stands in text.
+// find says where the pattern stands in text. It tries every place with a step
+// or two, and reads on from where a match may begin.
 func (a *automaton) find(text []byte) (i, j int, ok bool) {
 	before := kind(0)
 	for i < len(text) {
@@ -128,12 +141,13 @@ func (a *automaton) find(text []byte) (i, j int, ok bool) {
 			start = a.start(before)
 		}
 		run, n := a.read(text, i)
-		if s := a.step(start, run); len(s.threads) > 0 {
+		s := a.step(start, run)
+		if len(s.threads) > 0 {
 			if j := a.end(s, text, i+n, min(len(text), i+maxQuote)); j > i {
 				return i, j, true
 			}
 		}
-		before = kindOf(a.bounds[run-1])
+		before = a.kinds[run]
 		i += n
 	}
 	return 0, 0, false
@@ -157,11 +171,12 @@ func (a *automaton) end(s *state, text []byte, i, limit int) (end int) {
 }
 
 // step goes from a state over a character of a run.
-func (a *automaton) step(s *state, run uint16) *state {
-	if to := s.next[run].Load(); to != nil {
-		return to
+func (a *automaton) step(s *state, run int) *state {
+	to := s.next[run].Load()
+	if to == nil {
+		to = a.learn(s, run)
 	}
-	return a.make(s, run)
+	return to
 }
 
 // start gives the state in which a match can begin after a character of a kind.
@@ -173,8 +188,8 @@ func (a *automaton) start(before kind) *state {
 	return s
 }
 
-// make works out a step.
-func (a *automaton) make(s *state, run uint16) *state {
+// learn works out a step.
+func (a *automaton) learn(s *state, run int) *state {
 	a.making.Lock()
 	defer a.making.Unlock()
 	r := rune(-1)
@@ -206,7 +221,7 @@ func (a *automaton) follow(pc uint32, beside syntax.EmptyOp, r rune, to *state) 
 	case syntax.InstEmptyWidth:
 		return syntax.EmptyOp(in.Arg)&^beside == 0 && a.follow(in.Out, beside, r, to)
 	default:
-		if r >= 0 && in.MatchRune(r) && !slices.Contains(to.threads, in.Out) {
+		if r >= 0 && in.MatchRune(r) {
 			to.threads = append(to.threads, in.Out)
 		}
 		return false

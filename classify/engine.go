@@ -18,10 +18,43 @@ type trial struct {
 	kind        listKind
 }
 
+// question is all of a failure that its classification depends on.
+type question struct {
+	reply     bounce.Reply
+	text      string
+	stage     bounce.Stage
+	temporary bool
+	sender    string // domain, in lower case
+	recipient string // domain, in lower case
+	remote    string // host, in lower case
+}
+
+func ask(f *bounce.Failure) question {
+	return question{
+		reply: f.Reply, text: f.Text, stage: f.Stage, temporary: f.Temporary(),
+		sender: domain(f.Sender), recipient: domain(f.Recipient), remote: strings.ToLower(f.Remote.Name),
+	}
+}
+
 // Classify names the reason for a failure. Every input has an answer; Unknown
 // is one. It reads the reply first, and the report's own words only where the
 // reply has none that a rule knows.
 func (c *Classifier) Classify(f bounce.Failure) Classification {
+	q := ask(&f)
+	known, again := c.memory.recall(&q)
+	switch {
+	case known != nil:
+		return known.copy()
+	case !again:
+		return c.classify(&q)
+	}
+	known = &answer{question: q.clone()}
+	known.Classification = c.classify(&known.question)
+	c.memory.keep(known)
+	return known.copy()
+}
+
+func (c *Classifier) classify(q *question) Classification {
 	t, ok := c.scratch.Get().(*trial)
 	if !ok {
 		t = new(trial)
@@ -29,18 +62,18 @@ func (c *Classifier) Classify(f bounce.Failure) Classification {
 	defer c.scratch.Put(t)
 	t.matches, t.zone, t.kind = t.matches[:0], "", ""
 
-	c.judge(t, &f, f.Reply.Text, true)
-	if f.Text != f.Reply.Text && !slices.ContainsFunc(t.matches, func(m match) bool { return m.rank >= firmStatusRank }) {
-		c.judge(t, &f, f.Text, false)
+	c.judge(t, q, q.reply.Text, true)
+	if q.text != q.reply.Text && !slices.ContainsFunc(t.matches, func(m match) bool { return m.rank >= firmStatusRank }) {
+		c.judge(t, q, q.text, false)
 	}
-	c.judgeStatus(t, f.Reply.Status)
-	c.judgeCode(t, &f)
+	c.judgeStatus(t, q.reply.Status)
+	c.judgeCode(t, q)
 	slices.SortFunc(t.matches, func(a, b match) int { return a.before(&b) })
 	return t.verdict()
 }
 
 // judge finds the rules that a text satisfies.
-func (c *Classifier) judge(t *trial, f *bounce.Failure, text string, fromReply bool) {
+func (c *Classifier) judge(t *trial, q *question, text string, fromReply bool) {
 	if text == "" {
 		return
 	}
@@ -49,7 +82,7 @@ func (c *Classifier) judge(t *trial, f *bounce.Failure, text string, fromReply b
 	c.masked.scan(s.words.text, &t.masked)
 	c.raw.scan(s.plain.text, &t.raw)
 	t.wake(c)
-	v := view{sheet: s, failure: f, fromReply: fromReply}
+	v := view{sheet: s, question: q, fromReply: fromReply}
 	found, settled := len(t.matches), false
 	for _, i := range t.awake {
 		r := &c.rules[i]
@@ -80,12 +113,12 @@ func (t *trial) wake(c *Classifier) {
 // view is a text with what is known of the failure that it speaks of.
 type view struct {
 	*sheet
-	failure   *bounce.Failure
+	*question
 	fromReply bool
 }
 
-// remote says whether the text is an SMTP reply: only a code proves that.
-func (v *view) remote() bool { return v.fromReply && v.failure.Reply.Code != 0 }
+// fromRemote says whether the text is an SMTP reply: only a code proves that.
+func (v *view) fromRemote() bool { return v.fromReply && v.reply.Code != 0 }
 
 // try asks one rule.
 func (v *view) try(c *Classifier, t *trial, r *rule) (match, bool) {
@@ -114,13 +147,12 @@ func (v *view) try(c *Classifier, t *trial, r *rule) (match, bool) {
 
 // applies checks the conditions of a rule that are not about its text.
 func (v *view) applies(r *rule) bool {
-	f := v.failure
-	return (r.Speaker == "" || (r.Speaker == "remote") == v.remote()) &&
-		(r.Temporary == nil || *r.Temporary == f.Temporary()) &&
-		(len(r.Stages) == 0 || slices.Contains(r.Stages, f.Stage)) &&
-		(len(r.Codes) == 0 || beginsOne(r.Codes, strconv.Itoa(f.Reply.Code))) &&
-		(len(r.Statuses) == 0 || slices.ContainsFunc(r.Statuses, func(s string) bool { return sameStatus(s, f.Reply.Status) })) &&
-		(len(r.Remote) == 0 || endsOne(r.Remote, f.Remote.Name) || endsOne(r.Remote, domain(f.Recipient)))
+	return (r.Speaker == "" || (r.Speaker == "remote") == v.fromRemote()) &&
+		(r.Temporary == nil || *r.Temporary == v.temporary) &&
+		(len(r.Stages) == 0 || slices.Contains(r.Stages, v.stage)) &&
+		(len(r.Codes) == 0 || beginsOne(r.Codes, strconv.Itoa(v.reply.Code))) &&
+		(len(r.Statuses) == 0 || slices.ContainsFunc(r.Statuses, func(s string) bool { return sameStatus(s, v.reply.Status) })) &&
+		(len(r.Remote) == 0 || endsOne(r.Remote, v.remote) || endsOne(r.Remote, v.recipient))
 }
 
 func beginsOne(prefixes []string, s string) bool {
@@ -128,7 +160,6 @@ func beginsOne(prefixes []string, s string) bool {
 }
 
 func endsOne(suffixes []string, host string) bool {
-	host = strings.ToLower(host)
 	return slices.ContainsFunc(suffixes, func(s string) bool {
 		return host == s || strings.HasSuffix(host, "."+s)
 	})
@@ -141,16 +172,15 @@ func sameStatus(want, got string) bool {
 
 // names says whether the quote holds the domain of the one who is asked for.
 func (v *view) names(who, quote string) bool {
-	address := ""
+	var d string
 	switch who {
 	case "":
 		return true
 	case "sender":
-		address = v.failure.Sender
+		d = v.sender
 	case "recipient":
-		address = v.failure.Recipient
+		d = v.recipient
 	}
-	d := domain(address)
 	return d != "" && strings.Contains(strings.ToLower(quote), d)
 }
 
@@ -215,8 +245,8 @@ func (c *Classifier) judgeStatus(t *trial, status string) {
 
 // judgeCode lets the reply code speak. A code that tells nothing still names
 // what it could be.
-func (c *Classifier) judgeCode(t *trial, f *bounce.Failure) {
-	m := c.code(f.Reply.Code, f.Stage)
+func (c *Classifier) judgeCode(t *trial, q *question) {
+	m := c.code(q.reply.Code, q.stage)
 	if m == nil {
 		return
 	}

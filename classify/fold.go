@@ -84,6 +84,11 @@ func (s *sheet) write(text string) {
 func (f *folded) fold(text string) {
 	f.reset()
 	for i := 0; i < len(text); {
+		if b := text[i]; isAlnum(b) {
+			f.add(b, span{int32(i), int32(i + 1)})
+			i++
+			continue
+		}
 		r, n := rune(text[i]), 1
 		if r >= utf8.RuneSelf {
 			r, n = utf8.DecodeRuneInString(text[i:])
@@ -188,6 +193,11 @@ func (f *folded) mask(plain *folded) {
 	f.reset()
 	text, continued := plain.text, ""
 	for i := 0; i < len(text); {
+		if !isName(text[i]) {
+			f.add(text[i], plain.at[i])
+			i++
+			continue
+		}
 		if n, code := linePrefix(text[i:], continued); n > 0 && atWord(text, i) {
 			continued = code
 			i += n
@@ -198,38 +208,41 @@ func (f *folded) mask(plain *folded) {
 			i += n
 			continue
 		}
-		if !isName(text[i]) {
-			f.copyByte(plain, i)
-			i++
-			continue
-		}
 		i = f.maskName(plain, i)
 	}
 }
 
-// copyByte copies one byte; "_" stands for a blank in the replies of servers
-// that fear blanks.
-func (f *folded) copyByte(plain *folded, i int) {
-	b := plain.text[i]
-	if b == '_' {
-		b = ' '
+// copy copies a part of the plain text; "_" stands for a blank in the replies
+// of servers that fear blanks.
+func (f *folded) copy(plain *folded, i, j int) {
+	f.text, f.at = append(f.text, plain.text[i:j]...), append(f.at, plain.at[i:j]...)
+	for part := f.text[len(f.text)-(j-i):]; ; {
+		k := bytes.IndexByte(part, '_')
+		if k < 0 {
+			return
+		}
+		part[k] = ' '
 	}
-	f.add(b, plain.at[i])
 }
 
 // maskName copies the name-like run that starts at i, masked where it is a
 // name, and returns where it ends.
 func (f *folded) maskName(plain *folded, i int) int {
-	end := i
-	for end < len(plain.text) && isName(plain.text[end]) {
+	text, end := plain.text, i
+	for end < len(text) && isAlnum(text[end]) {
 		end++
 	}
-	name := bytes.TrimRight(plain.text[i:end], ".-@")
+	if end == len(text) || !isName(text[end]) {
+		f.copy(plain, i, end)
+		return end
+	}
+	for end < len(text) && isName(text[end]) {
+		end++
+	}
+	name := bytes.TrimRight(text[i:end], ".-@")
 	mask := maskOf(bytes.TrimLeft(name, "."))
 	if mask == "" {
-		for ; i < end; i++ {
-			f.copyByte(plain, i)
-		}
+		f.copy(plain, i, end)
 		return end
 	}
 	f.addAll(mask, span{plain.at[i].from, plain.at[i+len(name)-1].to})
@@ -251,7 +264,11 @@ func maskOf(name []byte) string {
 // isName says whether b can stand in an address, a host name or an IP number.
 // "*" is what people write over names before they show a bounce to others.
 func isName(b byte) bool {
-	return isAlnum(b) || strings.IndexByte("@.-_*+%&?~", b) >= 0
+	switch b {
+	case '@', '.', '-', '_', '*', '+', '%', '&', '?', '~':
+		return true
+	}
+	return isAlnum(b)
 }
 
 func isAlnum(b byte) bool {
@@ -312,6 +329,9 @@ func topLevel(label string) bool {
 
 // urlLen is the length of the URL that b starts with; 0 where there is none.
 func urlLen(b []byte) int {
+	if b[0] != 'h' && b[0] != 'w' {
+		return 0
+	}
 	if !bytes.HasPrefix(b, []byte("http")) && !bytes.HasPrefix(b, []byte("www.")) {
 		return 0
 	}

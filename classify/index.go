@@ -1,7 +1,7 @@
 package classify
 
 import (
-	"slices"
+	"math"
 	"strings"
 )
 
@@ -10,12 +10,12 @@ import (
 const minLiteral = 3
 
 // index finds every literal of all rules in one pass over a text. Each literal
-// is filed under the three of its bytes that fewest others are filed under, so
-// that a text of 200 bytes costs some 200 look-ups, however many rules there are.
+// is filed under those three of its bytes that stand in fewest of the others,
+// which are rare in replies, too: a text of 200 bytes costs some 200 look-ups
+// and a few comparisons, however many rules there are.
 type index struct {
 	literals []literal
-	first    [1 << 14]int32 // by gram: 1 + the place in entries of the first
-	load     [1 << 14]uint8
+	first    [grams]int32 // by gram: 1 + the place in entries of the first
 	entries  []entry
 }
 
@@ -29,29 +29,49 @@ type literal struct {
 
 type entry struct {
 	literal int32
-	offset  int32 // of the gram in the literal
 	next    int32 // 1 + its place in entries
+	offset  int16 // of the gram in the literal
+	after   byte  // what follows the gram in the literal; 0 at its end
 }
 
-func gram(a, b, c byte) uint32 {
-	return (uint32(a)*0x9e5 ^ uint32(b)*0x1f3 ^ uint32(c)*0x25) & (1<<14 - 1)
+// grams is how many kinds of three bytes the index tells apart.
+const grams = 1 << 14
+
+// gram numbers the three bytes at the start of text.
+func gram[T string | []byte](text T) uint32 {
+	_ = text[2]
+	return (uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16) * 0x9e3779b1 >> (32 - 14)
 }
 
-// add files a folded literal and returns its number.
+// add takes up a folded literal and returns its number.
 func (x *index) add(text string) int32 {
-	id := int32(len(x.literals))
-	bare := strings.TrimSpace(text)
-	x.literals = append(x.literals, literal{text: bare, start: text[0] == ' ', end: text[len(text)-1] == ' '})
-	best, at := uint32(0), -1
-	for i := range len(bare) - minLiteral + 1 {
-		if g := gram(bare[i], bare[i+1], bare[i+2]); at < 0 || x.load[g] < x.load[best] {
-			best, at = g, i
+	x.literals = append(x.literals, literal{text: strings.TrimSpace(text), start: text[0] == ' ', end: text[len(text)-1] == ' '})
+	return int32(len(x.literals)) - 1
+}
+
+// file makes the literals findable, after the last of them.
+func (x *index) file() {
+	var holders [grams]int32
+	for i := range x.literals {
+		for t := x.literals[i].text; len(t) >= minLiteral; t = t[1:] {
+			holders[gram(t)]++
 		}
 	}
-	x.load[best] += min(1, 255-x.load[best])
-	x.entries = append(x.entries, entry{id, int32(at), x.first[best]})
-	x.first[best] = int32(len(x.entries))
-	return id
+	x.entries = make([]entry, len(x.literals))
+	for i := range x.literals {
+		text, at := x.literals[i].text, 0
+		for j := 1; j+minLiteral <= min(len(text), math.MaxInt16); j++ {
+			if holders[gram(text[j:])] < holders[gram(text[at:])] {
+				at = j
+			}
+		}
+		e := entry{literal: int32(i), offset: int16(at), next: x.first[gram(text[at:])]}
+		if after := at + minLiteral; after < len(text) {
+			e.after = text[after]
+		}
+		x.entries[i] = e
+		x.first[gram(text[at:])] = int32(i) + 1
+	}
 }
 
 // hits is what a scan found: where each literal stood last, and which did.
@@ -62,22 +82,29 @@ type hits struct {
 
 // scan finds all literals in text.
 func (x *index) scan(text []byte, h *hits) {
-	if cap(h.last) < len(x.literals) {
+	if h.last == nil {
 		h.last = make([]int32, len(x.literals))
 	}
-	h.last = h.last[:len(x.literals)]
-	clear(h.last)
+	for _, l := range h.found {
+		h.last[l] = 0
+	}
 	h.found = h.found[:0]
 	for i := 0; i+minLiteral <= len(text); i++ {
-		for e := x.first[gram(text[i], text[i+1], text[i+2])]; e > 0; {
+		e := x.first[gram(text[i:])]
+		for e > 0 {
 			at := x.entries[e-1]
 			e = at.next
-			if from := i - int(at.offset); x.literals[at.literal].standsAt(text, from) {
-				if h.last[at.literal] == 0 {
-					h.found = append(h.found, at.literal)
-				}
-				h.last[at.literal] = int32(from) + 1
+			if at.after != 0 && (i+minLiteral == len(text) || text[i+minLiteral] != at.after) {
+				continue
 			}
+			from := i - int(at.offset)
+			if !x.literals[at.literal].standsAt(text, from) {
+				continue
+			}
+			if h.last[at.literal] == 0 {
+				h.found = append(h.found, at.literal)
+			}
+			h.last[at.literal] = int32(from) + 1
 		}
 	}
 }
@@ -107,11 +134,6 @@ func (x *index) longest(ids []int32, h *hits) (i, j int, ok bool) {
 		}
 	}
 	return i, j, ok
-}
-
-// grow makes room for n literals.
-func (x *index) grow(n int) {
-	x.literals, x.entries = slices.Grow(x.literals, n), slices.Grow(x.entries, n)
 }
 
 func (x *index) addAll(texts []string) []int32 {

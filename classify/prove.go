@@ -21,12 +21,11 @@ const (
 // the rule's file and line. Ask it of what [Default] or [Load] gave: beside an
 // admin's own rules, the built-in ones may rightly lose.
 func (c *Classifier) Prove() []error {
-	whole := build(c.own, c.whole())
 	var faults []error
-	seen := make(map[string]bool, len(whole.rules))
-	for i := range whole.rules {
-		r := &whole.rules[i]
-		err := whole.proveRule(r)
+	seen := make(map[string]bool, len(c.rules))
+	for i := range c.rules {
+		r := &c.rules[i]
+		err := c.proveRule(r)
 		if seen[r.ID] {
 			err = errors.New("its id stands twice")
 		}
@@ -66,16 +65,17 @@ func (c *Classifier) proveRule(r *rule) error {
 
 // matches says whether a rule alone would speak.
 func (c *Classifier) matches(r *rule, f bounce.Failure) bool {
-	text, fromReply := f.Reply.Text, true
+	q := ask(&f)
+	text, fromReply := q.reply.Text, true
 	if text == "" {
-		text, fromReply = f.Text, false
+		text, fromReply = q.text, false
 	}
 	s := c.sheets.get(text)
 	defer c.sheets.put(s)
 	var t trial
 	c.masked.scan(s.words.text, &t.masked)
 	c.raw.scan(s.plain.text, &t.raw)
-	v := view{sheet: s, failure: &f, fromReply: fromReply}
+	v := view{sheet: s, question: &q, fromReply: fromReply}
 	_, ok := v.try(c, &t, r)
 	return ok
 }

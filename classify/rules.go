@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"path"
 	"slices"
@@ -50,7 +51,7 @@ type Rule struct {
 	Any     []string `toml:"any"`     // at least one must stand in the text
 	All     []string `toml:"all"`     // each must
 	Not     []string `toml:"not"`     // none may
-	Pattern string   `toml:"pattern"` // RE2; must match too, and is then the quote
+	Pattern string   `toml:"pattern"` // RE2; must match too, in at most 120 bytes, and is then the quote
 	Raw     bool     `toml:"raw"`     // match against the text without masks
 
 	Codes     []string       `toml:"codes"`     // one must begin the reply code: "4", "550"
@@ -91,10 +92,10 @@ type library struct {
 	codes    []codeMeaning
 }
 
-// Classifier names the reason for a failure. It is read-only after it is made,
-// and safe for concurrent use.
+// Classifier names the reason for a failure. It is safe for concurrent use, and
+// what it keeps of its work is bounded.
 type Classifier struct {
-	own, ours library // an admin's, and the built-in one without its proofs
+	own, ours library // an admin's, and the built-in one
 	rules     []rule  // of both, the strongest first
 	masked    index   // over texts with names masked
 	raw       index   // over texts with names
@@ -105,6 +106,7 @@ type Classifier struct {
 
 	sheets  sheets
 	scratch sync.Pool
+	memory  memory
 }
 
 // rule is a Rule made ready.
@@ -132,10 +134,10 @@ func (l *lazyPattern) get() *automaton {
 	return l.compiled
 }
 
-// Default gives the built-in rules. Their proofs are left out, since the tests
-// run them: reading the files is most of what a start costs.
+// Default gives the built-in rules. Their proofs are not run, since the tests
+// have done it.
 func Default() *Classifier {
-	ours, err := read(builtIn, "rules", skimmer{}.read)
+	ours, err := read(builtIn, "rules")
 	if err != nil {
 		// Cannot happen with the files that the tests have read. A classifier
 		// that knows nothing answers everything with an honest unknown.
@@ -149,7 +151,7 @@ func Default() *Classifier {
 // that does not compile, a rule without example or counter, and a proof that
 // fails are errors that name the file and the rule.
 func Load(fsys fs.FS) (*Classifier, error) {
-	own, err := read(fsys, ".", parse)
+	own, err := read(fsys, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -167,19 +169,7 @@ func (c *Classifier) With(own *Classifier) *Classifier {
 
 // Rules gives all rules with their proofs, an admin's own first, and with what
 // they take from their file filled in.
-func (c *Classifier) Rules() []Rule { return c.own.and(c.whole()).rules }
-
-// whole is the built-in library with its proofs.
-func (c *Classifier) whole() library {
-	if len(c.ours.rules) == 0 {
-		return library{}
-	}
-	ours, err := read(builtIn, "rules", parse)
-	if err != nil {
-		return c.ours
-	}
-	return ours
-}
+func (c *Classifier) Rules() []Rule { return c.own.and(c.ours).rules }
 
 func (l library) and(o library) library {
 	return library{
@@ -190,10 +180,7 @@ func (l library) and(o library) library {
 	}
 }
 
-// decoder reads one file of rules.
-type decoder func(name string, text []byte) (file, error)
-
-func read(fsys fs.FS, dir string, decode decoder) (library, error) {
+func read(fsys fs.FS, dir string) (library, error) {
 	names, err := fs.Glob(fsys, path.Join(dir, "*.toml"))
 	if err != nil {
 		return library{}, err
@@ -207,7 +194,7 @@ func read(fsys fs.FS, dir string, decode decoder) (library, error) {
 		if err != nil {
 			return library{}, err
 		}
-		f, err := decode(path.Base(name), text)
+		f, err := parse(path.Base(name), text)
 		if err != nil {
 			return library{}, fmt.Errorf("%s: %w", name, err)
 		}
@@ -337,8 +324,8 @@ func (r *Rule) check() error {
 // build makes a classifier ready. Its rules stand in the order of precedence,
 // so that the weak ones need not be asked where a strong one has spoken.
 func build(own, ours library) *Classifier {
-	c := &Classifier{own: own, ours: ours, rules: make([]rule, len(own.rules)+len(ours.rules)), zone: lazyPattern{text: namedZone}}
-	c.masked.grow(own.literals() + ours.literals())
+	c := &Classifier{own: own, ours: ours, rules: make([]rule, len(own.rules)+len(ours.rules)), zone: lazyPattern{text: namedZone}, memory: memory{seed: maphash.MakeSeed()}}
+	c.masked.literals = make([]literal, 0, own.literals()+ours.literals())
 	n := 0
 	for _, part := range []struct {
 		rules []Rule
@@ -357,6 +344,8 @@ func build(own, ours library) *Classifier {
 	for i := range c.lists {
 		c.lists[i].literals = c.raw.addAll(c.lists[i].Names)
 	}
+	c.masked.file()
+	c.raw.file()
 	c.learn(own, ours)
 	return c
 }

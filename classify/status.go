@@ -87,12 +87,6 @@ func (c *Classifier) Status(code string) (Status, bool) {
 	if known == nil {
 		return Status{}, false
 	}
-	// The name and the source stand only in the whole library.
-	for _, s := range c.whole().statuses {
-		if s.Code == known.Code && known.Name == "" {
-			return s, true
-		}
-	}
 	return *known, true
 }
 

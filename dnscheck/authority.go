@@ -136,7 +136,7 @@ func findZone(ctx context.Context, r Resolver, d Dialer, domain string) (zone zo
 		return zoneCut{err: "the resolver names no name servers"}, false
 	}
 	if zone = descend(ctx, r, d, domain); zone.name == "" {
-		zone.err = cmp.Or(a.Err, zone.err)
+		return zoneCut{err: cmp.Or(a.Err, zone.err)}, false
 	}
 	return zone, true
 }

@@ -218,8 +218,8 @@ func (s *STS) read(text string) error {
 func pattern(value string) (string, error) {
 	host, wild := strings.CutPrefix(value, "*.")
 	name, err := absolute(host)
-	if err != nil {
-		return "", err
+	if err != nil || strings.Contains(name, "*") {
+		return "", fmt.Errorf("mx %.70q", value)
 	}
 	if name = bare(name); wild {
 		name = "*." + name

@@ -121,6 +121,7 @@ func TestCheckSTSNamesWhatIsWrong(t *testing.T) {
 		{"an unknown mode", "example.com", text("version: STSv1\nmode: maybe\nmx: mx.example.com\nmax_age: 1\n"), dnscheck.OK, dnscheck.STSPolicy},
 		{"no servers", "example.com", text("version: STSv1\nmode: enforce\nmax_age: 1\n"), dnscheck.OK, dnscheck.STSPolicy},
 		{"a server that is none", "example.com", text("version: STSv1\nmode: enforce\nmx: a b\nmax_age: 1\n"), dnscheck.OK, dnscheck.STSPolicy},
+		{"a wildcard inside a name", "example.com", text("version: STSv1\nmode: enforce\nmx: mx.*.example.com\nmax_age: 1\n"), dnscheck.OK, dnscheck.STSPolicy},
 		{"an age that is none", "example.com", text("version: STSv1\nmode: none\nmax_age: -1\n"), dnscheck.OK, dnscheck.STSPolicy},
 		{"a line that is none", "example.com", text("version: STSv1\nmode: none\nmax_age: 1\nhello\n"), dnscheck.OK, dnscheck.STSPolicy},
 	}

@@ -2,15 +2,18 @@ package bounce
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -226,6 +229,7 @@ func TestLinesGivesOneReportForEachLine(t *testing.T) {
 		{"2026-01-12 09:30:06 1tVxyz-0003aB-1X == b@example.net R=dnslookup T=remote_smtp defer (111): Connection refused", "b@example.net", KindDelay, 0},
 		{"2026-01-12 09:30:06 1tVxyz-0003aB-1X => c@example.net R=dnslookup T=remote_smtp H=mx.example.net [203.0.113.25] C=\"250 OK id=1\"", "c@example.net", KindDelivered, 250},
 		{"Jan 12 09:30:06 mail sendmail[9]: 60C1: to=<d@example.net>, delay=00:00:01, relay=mx.example.net. [203.0.113.25], dsn=5.1.1, stat=User unknown", "d@example.net", KindBounce, 0},
+		{"Jan 12 09:30:06 mail sendmail[9]: 60C1: to=<d@example.net>, relay=mx.example.net. [203.0.113.25], dsn=5.7.1, reply=554 5.7.1 Blocked, see http://example.net/, stat=Service unavailable", "d@example.net", KindBounce, 554},
 		{"\xac\x64\xb5\x4c\xa6\xb9\xa4\x48", "", KindFragment, 0}, // Big5
 		{"552 mailbox full", "", KindFragment, 552},
 	}
@@ -457,6 +461,30 @@ func TestPhrasesAreFoundInEitherCase(t *testing.T) {
 	}
 }
 
+// Wherever words begin, the first is found, and of several there the one named
+// first.
+func TestPhrasesAreFoundWhereverTheyBegin(t *testing.T) {
+	for _, words := range [][]string{{"abc", "bcab"}, {"abca", "abcab", "cabca"}, {"abcabc", "bcabca", "aabbcc"}, {"cabcabca", "bcabcabc", "bcabca"}} {
+		p := newPhrases(words...)
+		for seed := range uint64(2000) {
+			text := make([]byte, seed%40)
+			for i, r := 0, rand.New(rand.NewPCG(seed, 0)); i < len(text); i++ {
+				text[i] = "abcABCab"[r.IntN(8)]
+			}
+			s, from := string(text), int(seed%3)
+			wantAt, wantWord := -1, -1
+			for at := from; at < len(s) && wantAt < 0; at++ {
+				if w := slices.IndexFunc(words, func(w string) bool { return hasPrefixFold(s[at:], w) }); w >= 0 {
+					wantAt, wantWord = at, w
+				}
+			}
+			if at, w := p.find(s, from); at != wantAt || w != wantWord {
+				t.Fatalf("%q from %d in %q: %d, %d; want %d, %d", words, from, s, at, w, wantAt, wantWord)
+			}
+		}
+	}
+}
+
 // endless is a message without an end.
 type endless struct{ begun bool }
 
@@ -484,6 +512,8 @@ func FuzzRead(f *testing.F) {
 		f.Add(readSample(f, name))
 	}
 	f.Add([]byte("550-5.7.1 a\n550 5.7.1 b"))
+	f.Add([]byte("From: a@example.org\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString(readSample(f, "qmail-no-mailbox"))))
+	f.Add([]byte("Subject: Fwd: x\n\nVon: mailer-daemon@example.org\nAn: a@example.org\nBetreff: Unzustellbar\n\n<b@example.net>:\n550 no\n"))
 	f.Add([]byte(postfixLog))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for rep, err := range All(bytes.NewReader(in)) {
@@ -535,5 +565,26 @@ func checkBounds(t *testing.T, rep *Report) {
 		if fl.SendingIP.IsValid() && fl.SendingIP == fl.Remote.IP {
 			t.Errorf("the remote's address is not ours: %+v", fl)
 		}
+	}
+}
+
+func TestNoiseIsNoReply(t *testing.T) {
+	random := make([]byte, 1<<16)
+	g := rand.New(rand.NewPCG(3, 4))
+	for i := range random {
+		random[i] = byte(g.Uint32())
+	}
+	for name, in := range map[string][]byte{
+		"random bytes": random,
+		"a picture":    append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), bytes.Repeat([]byte{0, 1, 'a', 0xff}, 100)...),
+	} {
+		r, err := Read(bytes.NewReader(in))
+		if err != nil || r.Kind != KindFragment || len(r.Failures) != 0 || len(r.Notes) != 1 || r.Notes[0].Code != "binary" {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+	r, err := Read(strings.NewReader("550 5.1.1 <a\x00b@example.net> User\x00 unknown, and more words that make it long enough to be looked at"))
+	if err != nil || len(r.Failures) != 1 {
+		t.Errorf("a reply with two NUL bytes: %+v, %v", r, err)
 	}
 }

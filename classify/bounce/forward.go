@@ -9,9 +9,7 @@ import (
 // one: behind ">", below the header of a report that a mail program wrote into
 // a forward, or as the text itself. Empty where there is none.
 func (r *reader) quoted(notice string) string {
-	if isMailing(r.header) {
-		return ""
-	}
+	mailing := isMailing(r.header)
 	for _, t := range r.texts {
 		body := t.body
 		if t.html {
@@ -24,11 +22,14 @@ func (r *reader) quoted(notice string) string {
 				return inner
 			}
 		}
+		if mailing { // groups pass forwards on, too; what only cites is talk
+			continue
+		}
 		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) {
 			return inner
 		}
 	}
-	if reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) {
+	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice)) {
 		return notice
 	}
 	return ""

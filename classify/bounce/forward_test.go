@@ -11,7 +11,7 @@ const notice = "This is the mail system at host mail.example.org.\n\nI'm sorry t
 	"<lee@example.net>: host mx.example.net[203.0.113.25] said: 552 5.2.2 Mailbox\n    full (in reply to RCPT TO command)\n"
 
 // A bounce is found in what a colleague forwards, whatever the mail program
-// and its language.
+// and its language, also to a group.
 func TestForwardedBounceIsRead(t *testing.T) {
 	const daemon = "Mail Delivery System <MAILER-DAEMON@mail.example.org>"
 	for name, heading := range map[string]string{
@@ -24,7 +24,7 @@ func TestForwardedBounceIsRead(t *testing.T) {
 		"Outlook, Japanese": "\u5dee\u51fa\u4eba: " + daemon + "\n\u9001\u4fe1\u65e5\u6642: 2026\u5e741\u670812\u65e5 9:30\n\u5b9b\u5148: Wang\n\u4ef6\u540d: Undelivered Mail Returned to Sender\n\n",
 	} {
 		for how, body := range map[string]string{"plain": heading + notice, "cited": "> " + strings.ReplaceAll(heading+notice, "\n", "\n> ")} {
-			checkFound(t, name+", "+how, "From: Wang <wang@example.org>\nTo: admin@example.org\nSubject: Fwd: help\nContent-Type: text/plain; charset=utf-8\n\n"+body)
+			checkFound(t, name+", "+how, "List-Id: <helpdesk.example.org>\nFrom: Wang <wang@example.org>\nTo: admin@example.org\nSubject: Fwd: help\nContent-Type: text/plain; charset=utf-8\n\n"+body)
 		}
 	}
 }

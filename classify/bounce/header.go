@@ -120,18 +120,24 @@ func unfold(s string) string {
 
 // joinFields puts one space between the words of all the texts.
 func joinFields(texts ...string) string {
-	var out strings.Builder
+	size := 0
 	for _, s := range texts {
-		for word := range strings.FieldsSeq(s) {
-			if out.Len() > 0 {
-				out.WriteByte(' ')
-			} else {
-				out.Grow(len(s) + 1)
+		size += len(s) + 1
+	}
+	out := make([]byte, 0, size)
+	for _, s := range texts {
+		for start, i := 0, 0; i <= len(s); i++ {
+			if i < len(s) && !isSpace(s[i]) {
+				continue
 			}
-			out.WriteString(word)
+			if start < i && len(out) > 0 {
+				out = append(out, ' ')
+			}
+			out = append(out, s[start:i]...)
+			start = i + 1
 		}
 	}
-	return out.String()
+	return string(out)
 }
 
 // text is a field decoded for reading.

@@ -35,13 +35,15 @@ type lines struct {
 	cut     bool   // the message was longer than that
 	err     error  // what stopped reading, if not the end of the input
 	raw     []byte // a header or text that is put together from lines
+	names   []span // the field names of a header in raw
+	arena   header // where the headers of a message are, as far as they fit
 }
 
 // begin takes up an input, and looks at its first bytes, at least want of them
 // where there are so many, for a byte order mark, UTF-16 and the kind of
 // newline.
 func (l *lines) begin(r io.Reader, want int) *lines {
-	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw}
+	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw, names: l.names, arena: l.arena}
 	if head := l.peek(want); isUTF16(head) {
 		order := unicode.LittleEndian
 		if head[0] == 0xFE || head[0] == 0 {

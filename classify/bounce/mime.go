@@ -106,27 +106,58 @@ func (r *reader) append() {
 // readHeader reads the header of a message or part. A delimiter where its end
 // should be ends it, and the part.
 func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
-	r.raw = r.raw[:0]
+	r.raw, r.names = r.raw[:0], r.names[:0]
 	for r.next() {
 		if d, ok := r.atDelimiter(); ok {
-			h, _ = parseHeader(string(r.raw))
-			return h, size, d, false
+			return r.fields(), size, d, false
+		}
+		if len(r.text) == 0 {
+			size += int64(r.size)
+			break
+		}
+		name := 0
+		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' {
+			if name = fieldName(r.text); name == 0 && !isStray(r.text) && !isFromLine(r.text) {
+				r.back() // a body without an empty line before it
+				break
+			}
 		}
 		size += int64(r.size)
-		if len(r.text) == 0 {
-			break
-		}
-		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' && fieldName(r.text) == 0 && !isStray(r.text) && !isFromLine(r.text) {
-			size -= int64(r.size)
-			r.back() // a body without an empty line before it
-			break
-		}
 		if len(r.raw)+len(r.text) < maxHeader {
+			if name > 0 {
+				r.names = append(r.names, span{len(r.raw), len(r.raw) + name})
+			}
 			r.append()
 		}
 	}
-	h, _ = parseHeader(string(r.raw))
-	return h, size, end, true
+	return r.fields(), size, end, true
+}
+
+// span is a part of a text.
+type span struct{ start, end int }
+
+// fields is the header in r.raw. What is before the first name is dropped.
+func (r *reader) fields() header {
+	if len(r.names) == 0 {
+		return nil
+	}
+	all := string(r.raw)
+	var h header
+	if used := len(r.arena); used+len(r.names) <= cap(r.arena) {
+		r.arena = r.arena[:used+len(r.names)]
+		h = r.arena[used:]
+	} else {
+		h = make(header, len(r.names))
+	}
+	for i, n := range r.names {
+		end := len(all)
+		if i+1 < len(r.names) {
+			end = r.names[i+1].start
+		}
+		value := n.end + strings.IndexByte(all[n.end:end], ':') + 1
+		h[i] = field{all[n.start:n.end], all[value : end-1]}
+	}
+	return h
 }
 
 // entity reads the body that h describes, and gives the delimiter it ended at.
@@ -152,6 +183,7 @@ func (r *reader) entity(h header, depth int) delimiter {
 		size, d := r.skip()
 		r.rep.Original.Size, r.rep.Original.Complete = size, size > 0
 		return d
+	case media == "text/html" && len(r.texts) > 0 && !r.texts[0].html && isReport(r.header): // the same once more
 	case strings.HasPrefix(media, "text/"), media == "application/json", !strings.Contains(media, "/"):
 		return r.readText(h, media == "text/html")
 	case isSaved(h):

@@ -1,44 +1,57 @@
 package bounce
 
 // phrases are words to look for in one pass over a text, however many they
-// are: a table of the first three bytes passes by nearly everything that is
-// none of them. They are in lower case and have at least three bytes; ASCII
-// letters are found in either case.
+// are. Only every step-th place of a text is looked at: the three bytes there
+// are in no word, nearly always, or they tell the few that may stand around.
+// The words are in lower case and have at least three bytes; ASCII letters are
+// found in either case.
 type phrases struct {
 	words []string
-	heads [1 << 12]uint8 // by hash: one more than the first word with it
-	next  []uint8        // one more than the next word with the same hash
+	step  int
+	seen  [hashes / 64]uint64 // a bit by hash: three bytes of a word
+	heads [hashes]uint16      // one more than the first place with that hash
+	next  []uint16            // one more than the next: by place, word * step + offset in the word
 }
 
-// newPhrases takes at most 254 words. Of words that begin at the same place
-// the one that comes first here is found.
+const hashes = 1 << 12
+
 func newPhrases(words ...string) *phrases {
-	p := &phrases{words: words, next: make([]uint8, len(words))}
-	for i := len(words) - 1; i >= 0; i-- {
-		w := words[i]
-		head := &p.heads[hash(uint32(w[0]|0x20)<<16|uint32(w[1]|0x20)<<8|uint32(w[2]|0x20))]
-		p.next[i], *head = *head, uint8(i+1)
+	p := &phrases{words: words, step: 4}
+	for _, w := range words {
+		p.step = min(p.step, len(w)-2)
+	}
+	p.next = make([]uint16, len(words)*p.step)
+	for place := range p.next {
+		h := hash(words[place/p.step][place%p.step:])
+		p.seen[h/64] |= 1 << (h % 64)
+		p.next[place], p.heads[h] = p.heads[h], uint16(place+1)
 	}
 	return p
 }
 
-// hash is of the lower three bytes.
-func hash(three uint32) uint32 { return three << 8 * 0x9E3779B1 >> 20 }
+// hash is of the first three bytes, without regard to case.
+func hash(s string) uint32 {
+	return (uint32(s[2]) | uint32(s[1])<<8 | uint32(s[0])<<16 | 0x202020) * 0x9E3779B1 >> 20
+}
 
 // find gives place and number of the first word in s at or after i; at is -1
-// where there is none.
+// where there is none. Of words that begin at the same place the one that was
+// named first is found.
 func (p *phrases) find(s string, i int) (at, word int) {
-	three := uint32(0)
-	for j, c := range []byte(s[min(i, len(s)):]) {
-		three = three<<8 | uint32(c|0x20)
-		n := p.heads[hash(three)]
-		if n == 0 {
+	for j := i; j+3 <= len(s); j += p.step {
+		h := hash(s[j:])
+		if p.seen[h/64]>>(h%64)&1 == 0 {
 			continue
 		}
-		for at = i + j - 2; n != 0; n = p.next[n-1] {
-			if at >= i && hasPrefixFold(s[at:], p.words[n-1]) {
-				return at, int(n - 1)
+		at = -1
+		for n := p.heads[h]; n != 0; n = p.next[n-1] {
+			w, start := int(n-1)/p.step, j-int(n-1)%p.step
+			if start >= i && (at < 0 || start < at || start == at && w < word) && hasPrefixFold(s[start:], p.words[w]) {
+				at, word = start, w
 			}
+		}
+		if at >= 0 {
+			return at, word
 		}
 	}
 	return -1, -1

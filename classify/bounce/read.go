@@ -41,6 +41,8 @@ func (r *Reader) Read(in io.Reader) (*Report, error) {
 	case isMessage(head, l.newline):
 		rep := readMessage(l)
 		return rep, l.err
+	case isNoise(head):
+		return noise(), l.err
 	}
 	rep := readPasted(l)
 	return rep, l.err
@@ -71,6 +73,8 @@ func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 			more = yield(readMessage(l), nil)
 		case isLog(head):
 			more = readLogLines(l, yield)
+		case isNoise(head):
+			more = yield(noise(), nil)
 		default:
 			more = yield(readPasted(l), nil)
 		}
@@ -306,3 +310,22 @@ func readPastedLog(body string) (*Report, bool) {
 	}
 	return all, all != nil
 }
+
+// isNoise says whether a beginning is no text at all: a picture, a program, an
+// encrypted file. Text in any charset has next to no control characters; a few
+// that crept in do not make it noise.
+func isNoise(head []byte) bool {
+	if len(head) < 64 {
+		return false
+	}
+	controls := 0
+	for _, b := range head {
+		if b < ' ' && b != '\t' && b != '\n' && b != '\v' && b != '\f' && b != '\r' && b != 0x1b || b == 0x7f {
+			controls++
+		}
+	}
+	return controls*16 > len(head)
+}
+
+// noise is all that is to be said of it.
+func noise() *Report { return &Report{Kind: KindFragment, Notes: []Note{{Code: "binary"}}} }

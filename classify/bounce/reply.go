@@ -67,6 +67,12 @@ func hear(s string, remote bool) (f Failure) {
 	return f
 }
 
+// mayReply is false for a text in which hear finds no reply, and costs less.
+func mayReply(s string) bool {
+	s = strings.TrimSpace(s[:min(len(s), maxValue)])
+	return replyStart(s) >= 0 || leadingStatus(s[clippedCode(s):]) != ""
+}
+
 // unspoken tells the stages at which no remote speaks: what is said there is
 // our own server's.
 func unspoken(s Stage) bool { return s == StageConnect || s == StageQueue || s == StageLocal }
@@ -470,7 +476,8 @@ func namedHost(s string) Host {
 		} else {
 			continue
 		}
-		if ip := parseIP(strings.Fields(inside + " -")[0]); ip.IsValid() {
+		inside, _, _ = strings.Cut(strings.TrimLeft(inside, " "), " ")
+		if ip := parseIP(inside); ip.IsValid() {
 			h = Host{Name: lastName(s[:i]), IP: ip} // of several the last one
 		}
 	}
@@ -483,9 +490,12 @@ func namedHost(s string) Host {
 	if host := introducedHost(s); host != (Host{}) {
 		return host
 	}
-	for word := range strings.FieldsSeq(s) {
+	for word := range strings.SplitSeq(s, " ") {
+		if word == "" || word[0] > '9' { // most words
+			continue
+		}
 		word, _, _ = strings.Cut(strings.TrimRight(word, ".,;:"), ":")
-		if ip := parseIP(word); ip.Is4() && word[0] <= '9' {
+		if ip := parseIP(word); ip.Is4() {
 			return Host{IP: ip}
 		}
 	}

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,6 +9,9 @@ import (
 // readMessage reads one message, up to its end in l.
 func readMessage(l *lines) *Report {
 	r := &reader{lines: l, rep: &Report{}}
+	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
+		l.arena = make(header, 0, 256)
+	}
 	for r.next() { // empty lines before the header
 		if len(r.lines.text) > 0 {
 			r.back()
@@ -157,13 +161,19 @@ func (r *reader) noticeOf(t text) string {
 	return notice
 }
 
-var spaces = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u00a0", " ", "\u3000", " ", "\u200b", "", "\ufeff", "")
+var (
+	spaces = []string{"\r", "\u00a0", "\u3000", "\u200b", "\ufeff"}
+	spaced = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u00a0", " ", "\u3000", " ", "\u200b", "", "\ufeff", "")
+)
 
 // normalize makes every newline one, and every space that looks like one.
 func normalize(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= 0xC2 || c == '\r' { // as all of those begin
-			return spaces.Replace(s)
+			if slices.ContainsFunc(spaces, func(space string) bool { return strings.Contains(s[i:], space) }) {
+				return spaced.Replace(s)
+			}
+			return s
 		}
 	}
 	return s
@@ -243,7 +253,7 @@ func (r *reader) failures(p *prose) []Failure {
 		return all
 	}
 	all = p.failures
-	if len(all) > 1 || len(all) == 1 && all[0].Reply.Text != "" {
+	if len(all) > 1 || len(all) == 1 && (all[0].Reply.Text != "" || !p.replies()) {
 		return all
 	}
 	f := p.whole()

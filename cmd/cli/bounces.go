@@ -283,6 +283,9 @@ type output interface {
 }
 
 func (a *app) output() output {
+	if a.plugin != nil {
+		return a.plugin
+	}
 	if a.opt.output == "text" {
 		return a.text()
 	}

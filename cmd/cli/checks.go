@@ -24,7 +24,7 @@ type check struct {
 }
 
 func (a *app) checkCommand(k check) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: k.name + " " + k.use, Short: a.words.Say("help."+k.name, nil), Example: a.words.Say("help."+k.name+"-examples", nil),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -38,6 +38,9 @@ func (a *app) checkCommand(k check) *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if a.opt.nagios {
+				a.plugin = a.newPlugin(k.name)
+			}
 			r, err := a.runner()
 			if err != nil {
 				return err
@@ -49,6 +52,8 @@ func (a *app) checkCommand(k check) *cobra.Command {
 			return a.ask(c.Context(), k, r, targets)
 		},
 	}
+	c.Flags().BoolVar(&a.opt.nagios, "nagios", false, "")
+	return c
 }
 
 func (k check) takes(target string) bool { return k.accepts == nil || k.accepts(target) }
@@ -88,8 +93,7 @@ func (a *app) targets(k check, args []string) ([]string, error) {
 			switch l := strings.TrimSpace(lines.Text()); {
 			case l == "" || strings.HasPrefix(l, "#"):
 			case !k.takes(l):
-				a.warn("error.target", "command", k.name, "target", l, "use", k.use)
-				a.saw(statusFailed)
+				a.refuse(usage("target", "command", k.name, "target", l, "use", k.use))
 			default:
 				out = append(out, l)
 			}

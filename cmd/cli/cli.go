@@ -13,7 +13,8 @@
 //	3  answered, and the fault is ours; for single checks: a fault was found
 //	4  answered "do not know"
 //
-// Of several the worst wins, in the order 1, 3, 4, 0.
+// Of several the worst wins, in the order 1, 3, 4, 0. With --nagios the statuses
+// are those of a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 package cli
 
 import (
@@ -72,8 +73,11 @@ func Main(ctx context.Context, env Env) int {
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(a.Err)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	a.interrupted = ctx.Err() != nil
+	if a.plugin != nil || err != nil && given(env.Args, "--nagios") {
+		return a.endPlugin(command.Name(), err)
+	}
 	return a.end(err)
 }
 
@@ -83,6 +87,7 @@ type app struct {
 	words       *report.Words
 	opt         options
 	status      int
+	plugin      *report.Plugin // where --nagios asks for its output
 	interrupted bool
 	failures    int       // read so far; counted with --rcpt only, which reads one input after another
 	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
@@ -145,6 +150,7 @@ func (a *app) root() *cobra.Command {
 		Long:              a.words.Say("help.root-long", nil),
 		Example:           a.words.Say("help.root-examples", nil),
 		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: anyFile,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -156,13 +162,14 @@ func (a *app) root() *cobra.Command {
 			}
 			return a.bounces(c.Context(), args)
 		},
-		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.complete(c) },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return a.join(c) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagComplaint(err) })
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(a.Out, a.help(c)) })
 	root.SetHelpCommand(a.helpCommand())
-	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.explainCommand(), a.rulesCommand(), a.renderCommand(), a.completionCommand(), a.versionCommand())
+	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.explainCommand(), a.rulesCommand(), a.renderCommand(), a.completionCommand(), a.manCommand(), a.versionCommand())
 	a.flags(root)
+	completions(root)
 	return root
 }
 

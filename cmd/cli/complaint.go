@@ -67,6 +67,28 @@ func (a *app) complain(line string) { fmt.Fprintln(a.Err, "diagnose: "+line) }
 // warn complains in words of the catalogue.
 func (a *app) warn(key string, args ...string) { a.complain(a.words.Say(key, named(args))) }
 
+// refuse complains about one target of several; the others are still checked.
+func (a *app) refuse(why error) {
+	a.saw(statusFailed)
+	if a.plugin != nil {
+		a.plugin.Unable(a.reason(why))
+		return
+	}
+	a.complain(a.reason(why))
+}
+
+// reason words an error.
+func (a *app) reason(err error) string {
+	var c *complaint
+	switch {
+	case errors.As(err, &c):
+		return a.words.Say(c.key, c.args)
+	case a.interrupted:
+		return a.words.Say("plugin.interrupted", nil)
+	}
+	return report.Safe(err.Error())
+}
+
 // end turns the error that a run ended with into its exit status.
 func (a *app) end(err error) int {
 	var c *complaint
@@ -74,7 +96,7 @@ func (a *app) end(err error) int {
 	case err == nil:
 		return a.status
 	case errors.As(err, &c):
-		a.complain(a.words.Say(c.key, c.args))
+		a.complain(a.reason(err))
 		if c.status == statusUsage {
 			a.warn("hint.usage")
 		}
@@ -82,7 +104,43 @@ func (a *app) end(err error) int {
 	case a.interrupted:
 		return statusFailed
 	}
-	a.complain(report.Safe(err.Error()))
+	a.complain(a.reason(err))
 	a.warn("hint.usage")
 	return statusUsage
+}
+
+// endPlugin ends a run with --nagios. Whatever went wrong is told on standard
+// output, the only one that a monitoring system shows, and makes the state
+// unknown: the statuses of other runs would mean something else there.
+func (a *app) endPlugin(command string, err error) int {
+	if a.plugin == nil {
+		a.plugin = a.newPlugin(command)
+	}
+	if err != nil {
+		a.plugin.Unable(a.reason(err))
+	}
+	status, err := a.plugin.Tell(a.Out)
+	if err != nil {
+		a.complain(a.reason(written(err)))
+		return int(report.PluginUnknown)
+	}
+	return int(status)
+}
+
+func (a *app) newPlugin(command string) *report.Plugin {
+	return &report.Plugin{Check: command, Words: a.words}
+}
+
+// given says whether a flag stands on the command line. It is asked where the
+// flags could not be parsed.
+func given(args []string, flag string) bool {
+	for _, arg := range args {
+		switch arg {
+		case "--":
+			return false
+		case flag, flag + "=true":
+			return true
+		}
+	}
+	return false
 }

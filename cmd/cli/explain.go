@@ -21,7 +21,7 @@ const maxExamples = 6
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: `explain CATEGORY|CODE|"REPLY"...`, Short: a.words.Say("help.explain", nil),
-		Example: a.words.Say("help.explain-examples", nil), Args: atLeastOne,
+		Example: a.words.Say("help.explain-examples", nil), Args: atLeastOne, ValidArgsFunction: a.completeCategory,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := a.classifier()
 			if err != nil {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,34 +68,14 @@ func (a *app) columns(rows [][2]string) string {
 func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: a.words.Say("help.help", nil), DisableFlagsInUseLine: true,
-		PersistentPreRun: func(*cobra.Command, []string) {}, // help needs no configuration
+		ValidArgsFunction: completeCommand,
+		PersistentPreRun:  func(*cobra.Command, []string) {}, // help needs no configuration
 		RunE: func(c *cobra.Command, args []string) error {
 			of, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
 				return usage("no-command", "name", strings.Join(args, " "))
 			}
 			return of.Help()
-		},
-	}
-}
-
-func (a *app) completionCommand() *cobra.Command {
-	scripts := map[string]func(*cobra.Command, io.Writer) error{
-		"bash":       func(c *cobra.Command, w io.Writer) error { return c.GenBashCompletionV2(w, true) },
-		"zsh":        (*cobra.Command).GenZshCompletion,
-		"fish":       func(c *cobra.Command, w io.Writer) error { return c.GenFishCompletion(w, true) },
-		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
-	}
-	return &cobra.Command{
-		Use: "completion bash|zsh|fish|powershell", Short: a.words.Say("help.completion", nil),
-		Example: a.words.Say("help.completion-examples", nil), ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
-		Args: exactly(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			script, ok := scripts[args[0]]
-			if !ok {
-				return usage("shell", "name", args[0])
-			}
-			return written(script(c.Root(), a.Out))
 		},
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/cmd/report"
 	"diagnose/probe"
 )
 
@@ -124,7 +125,7 @@ func parse(t *testing.T, config string, args ...string) (*app, error) {
 	if err := root.ParseFlags(append(args, "--config", name)); err != nil {
 		t.Fatal(err)
 	}
-	return a, a.complete(root)
+	return a, a.join(root)
 }
 
 const fullConfig = `
@@ -434,5 +435,22 @@ func TestTheHelpIsInTheLanguage(t *testing.T) {
 				t.Errorf("%v: English in\n%s", args, out)
 			}
 		}
+	}
+}
+
+func TestAMonitoringSystemIsToldOfAnInterruptedRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	status, out, stderr := run(ctx, nil, "ptr", "--nagios", "192.0.2.25", "--resolver", "127.0.0.1:9")
+	if status != int(report.PluginUnknown) || !strings.HasPrefix(out, "PTR UNKNOWN - ") || !strings.Contains(out, "interrupted") || stderr != "" {
+		t.Errorf("status %d, %q, %q", status, out, stderr)
+	}
+}
+
+func TestAMonitoringSystemThatHangsUpIsUnknown(t *testing.T) {
+	var stderr bytes.Buffer
+	status := Main(t.Context(), testEnv(nil, &broken{0}, &stderr, "ptr", "--nagios"))
+	if status != int(report.PluginUnknown) || !strings.Contains(stderr.String(), "could not be written") {
+		t.Errorf("status %d, %q", status, stderr.String())
 	}
 }

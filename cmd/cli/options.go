@@ -27,7 +27,7 @@ import (
 
 // options are the flags as they were given.
 type options struct {
-	probe, rcpt, lines, dnsOnly            bool
+	probe, rcpt, lines, dnsOnly, nagios    bool
 	output, lang, colour                   string
 	resolvers, ourDomains, allow, controls []string
 	sendingIP, bind, helo                  string
@@ -94,7 +94,7 @@ func (a *app) flags(root *cobra.Command) {
 	f.StringVar(&o.lists, "lists", "", "")
 	f.StringVar(&o.rules, "rules", "", "")
 	f.StringVar(&o.config, "config", "", "")
-	for _, c := range append(root.Commands(), root) {
+	for _, c := range available(root) {
 		c.DisableFlagsInUseLine = true
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			f.Usage = a.words.Say("flag."+f.Name, map[string]string{"default": f.DefValue})
@@ -102,9 +102,12 @@ func (a *app) flags(root *cobra.Command) {
 	}
 }
 
-// complete checks the flags and joins the configuration to them: what a flag
+// join checks the flags and joins the configuration to them: what a flag
 // does not say, the file does.
-func (a *app) complete(c *cobra.Command) error {
+func (a *app) join(c *cobra.Command) error {
+	if completing(c) {
+		return nil // a broken configuration is no reason to complete nothing
+	}
 	o := &a.opt
 	if err := a.readConfig(); err != nil {
 		return err
@@ -138,20 +141,36 @@ func (a *app) complete(c *cobra.Command) error {
 	if o.timeout <= 0 {
 		return usage("timeout", "value", o.timeout.String())
 	}
-	if err := oneOf("output", o.output, "text", "json", "jsonl"); err != nil {
+	if err := oneOf("output", o.output); err != nil {
 		return err
 	}
-	if err := oneOf("color", o.colour, "auto", "always", "never"); err != nil {
+	if err := oneOf("color", o.colour); err != nil {
 		return err
+	}
+	if o.nagios && o.output != "text" {
+		return usage("nagios-output", "value", o.output)
 	}
 	return a.chooseWords(cfg.Report.Lang)
 }
 
-func oneOf(flag, value string, choices ...string) error {
-	if slices.Contains(choices, value) {
+// choices are the values of a flag that takes only some.
+func choices(flag string) []string {
+	switch flag {
+	case "output":
+		return []string{"text", "json", "jsonl"}
+	case "color":
+		return []string{"auto", "always", "never"}
+	case "lang":
+		return report.Languages()
+	}
+	return nil
+}
+
+func oneOf(flag, value string) error {
+	if slices.Contains(choices(flag), value) {
 		return nil
 	}
-	return usage("choice", "flag", flag, "value", value, "choices", strings.Join(choices, ", "))
+	return usage("choice", "flag", flag, "value", value, "choices", strings.Join(choices(flag), ", "))
 }
 
 // chooseWords lets the configuration's language in where neither a flag nor
@@ -159,7 +178,7 @@ func oneOf(flag, value string, choices ...string) error {
 func (a *app) chooseWords(configured string) error {
 	if a.opt.lang != "" {
 		if _, ok := report.Match(a.opt.lang); !ok {
-			return oneOf("lang", a.opt.lang, report.Languages()...)
+			return oneOf("lang", a.opt.lang)
 		}
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 // same text that the run printed.
 func (a *app) renderCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "render FILE.json", Short: a.words.Say("help.render", nil), Args: exactly(1),
+		Use: "render FILE.json", Short: a.words.Say("help.render", nil), Args: exactly(1), ValidArgsFunction: anyFile,
 		RunE: func(c *cobra.Command, args []string) error {
 			f, err := a.open(c.Context(), args[0])
 			if err != nil {

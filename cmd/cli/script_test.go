@@ -33,11 +33,18 @@ const zones = `
 	mx.example.net.     300 IN A   127.0.0.1
 	mail.example.net.   300 IN A   127.0.0.1
 	null.example.net.   300 IN MX  0 .
+	half.example.net.   300 IN MX  10 mx.example.net.
+	half.example.net.   300 IN MX  20 gone.example.net.
 	example.org.        300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	mail.example.org.   300 IN A   127.0.0.1
 	2.0.192.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	0.0.127.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	1.0.0.127.in-addr.arpa.   300 IN PTR mail.example.org.
+	4.0.0.127.in-addr.arpa.   300 IN PTR host-127-0-0-4.example.org.
+	host-127-0-0-4.example.org. 300 IN A 127.0.0.4
+	net.example.com.            300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
+	2.0.0.127.net.example.com.  300 IN A   127.0.0.2
+	26.2.0.192.net.example.com. 300 IN A   127.0.0.2
 	invalid.                  300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
 	example.com.              300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
 	bl.example.com.           300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60
@@ -65,6 +72,7 @@ func TestStories(t *testing.T) {
 		"MAILBOXES": port(mailboxes),
 		"REFUSES":   port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
 		"CLOSED":    port(smtptest.Closed(t)),
+		"SECURED":   port(smtptest.Healthy(t, smtptest.Options{TLS: smtptest.SelfSigned(t, "mx.example.net")})),
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",

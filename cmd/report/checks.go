@@ -16,17 +16,22 @@ func (t *Text) Check(r probe.CheckReport) error {
 	t.table(r.Findings)
 	for _, s := range r.SMTP {
 		if s.TLS != nil {
-			key := "label.certificate"
-			if s.TLS.Problem != "" {
-				key = "label.certificate-bad"
-			}
-			t.line("  " + t.say(key, map[string]string{
-				"address": s.Address, "version": s.TLS.Version, "subject": s.TLS.Subject, "until": s.TLS.NotAfter,
-				"problem": t.say("tls."+s.TLS.Problem, nil),
-			}))
+			t.line("  " + t.certificate(s))
 		}
 	}
 	return t.flush()
+}
+
+// certificate tells of the certificate that a server showed.
+func (t *Text) certificate(s probe.SMTP) string {
+	key := "label.certificate"
+	if s.TLS.Problem != "" {
+		key = "label.certificate-bad"
+	}
+	return t.say(key, map[string]string{
+		"address": s.Address, "version": s.TLS.Version, "subject": s.TLS.Subject, "until": s.TLS.NotAfter,
+		"problem": t.say("tls."+s.TLS.Problem, nil),
+	})
 }
 
 // question is what was asked: the command, as its first step tells it.
@@ -42,29 +47,21 @@ func question(r probe.CheckReport) string {
 	return "smtp"
 }
 
-// Lists writes the answers of the block lists about one target: those that
-// have it first, then those that did not answer, then a count of the rest.
+// Lists writes the answers of the block lists about one target: how many
+// answered, those that have it, then those that did not answer.
 func (t *Text) Lists(r probe.ListReport) error {
 	var on, silent []probe.List
-	clean := 0
 	for _, l := range r.Lists {
 		switch l.Status {
 		case rbl.Listed, rbl.AllowListed:
 			on = append(on, l)
-		case rbl.NotListed:
-			clean++
-		case rbl.NotAsked:
+		case rbl.NotListed, rbl.NotAsked:
 		default:
 			silent = append(silent, l)
 		}
 	}
-	args := map[string]string{"target": r.Target, "asked": strconv.Itoa(r.Asked), "answered": strconv.Itoa(r.Answered), "clean": strconv.Itoa(clean)}
 	outcome := map[rbl.Verdict]probe.Outcome{rbl.VerdictListed: probe.Faulty, rbl.VerdictClean: probe.Healthy, rbl.VerdictUnknown: probe.UnknownOC}[r.Verdict]
-	answer := t.say("check.rbl."+string(r.Verdict), args)
-	if r.Asked == 0 {
-		answer = t.say("check.rbl.not-asked", args)
-	}
-	t.line(t.Colours.outcome(outcome, answer))
+	t.line(t.Colours.outcome(outcome, t.listAnswer(r)))
 	for _, l := range append(on, silent...) {
 		t.line("  " + t.listWords(l))
 	}
@@ -72,6 +69,15 @@ func (t *Text) Lists(r probe.ListReport) error {
 		t.line("  " + t.say("limit."+n.Code, n.Args))
 	}
 	return t.flush()
+}
+
+// listAnswer is what the lists together say.
+func (t *Text) listAnswer(r probe.ListReport) string {
+	args := map[string]string{"target": r.Target, "asked": strconv.Itoa(r.Asked), "answered": strconv.Itoa(r.Answered)}
+	if r.Asked == 0 {
+		return t.say("check.rbl.not-asked", args)
+	}
+	return t.say("check.rbl."+string(r.Verdict), args)
 }
 
 // listWords is one list's answer in a line.

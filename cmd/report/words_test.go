@@ -307,7 +307,7 @@ func literal(e ast.Expr) (string, bool) {
 var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
 
 // wholeKey is a key of a family whose keys are not put together.
-var wholeKey = regexp.MustCompile(`^(label|hint|explain)\.[a-z-]*[a-z]$`)
+var wholeKey = regexp.MustCompile(`^(label|hint|explain|man)\.[a-z-]*[a-z]$`)
 
 func (c *collector) add(prefix string, e ast.Expr) {
 	if s, ok := literal(e); ok && s != "" {
