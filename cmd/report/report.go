@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
@@ -62,6 +64,7 @@ func (t *Text) Report(r probe.Report) error {
 	}
 	t.headline(r)
 	t.said(r)
+	t.source(r.Source)
 	t.advice(r.Advice)
 	if v := r.Verification; v != nil {
 		t.findings(v)
@@ -147,7 +150,7 @@ func (t *Text) headline(r probe.Report) {
 			t.row("label.proof", proof)
 		}
 	} else {
-		t.line(t.Colours.paint(heading, what))
+		t.line(t.Colours.paint(heading, capital(what)))
 	}
 	t.row("label.party", t.party(r))
 	if r.Failure.Recipient != "" {
@@ -157,6 +160,12 @@ func (t *Text) headline(r probe.Report) {
 		}
 		t.row("label.recipient", Safe(who))
 	}
+}
+
+// capital begins a sentence, in the scripts that have capitals.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[size:]
 }
 
 // proof is the finding that the verdict rests on, in words: the one that a
@@ -225,7 +234,7 @@ func (t *Text) row(label, value string) {
 
 func (t *Text) labelWidth() int {
 	w := 0
-	for _, l := range []string{"label.party", "label.now", "label.proof", "label.recipient", "label.said", "label.reported", "label.why", "label.reference"} {
+	for _, l := range []string{"label.party", "label.now", "label.proof", "label.recipient", "label.said", "label.reported", "label.why", "label.reference", "label.source"} {
 		w = max(w, t.Words.Width(t.say(l, nil)))
 	}
 	return w
@@ -251,6 +260,18 @@ func (t *Text) said(r probe.Report) {
 	if c.Reference != "" {
 		t.row("label.reference", Safe(c.Reference))
 	}
+}
+
+// source tells several files, and several failures in one, apart.
+func (t *Text) source(s probe.Source) {
+	if s.Name == "" || s.Name == "-" && s.Index == 1 {
+		return
+	}
+	number := ""
+	if s.Index > 1 {
+		number = strconv.Itoa(s.Index)
+	}
+	t.row("label.source", t.say("label.place", map[string]string{"name": s.Name, "number": number}))
 }
 
 func (t *Text) rivals(rivals []classify.Rival) string {
