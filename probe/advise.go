@@ -217,6 +217,7 @@ func (a adviser) whatWouldDecide() string {
 		{"sender-guessed", "read-reply"},
 		{"no-control", "name-control"},
 		{"ask-another-resolver", "ask-another-resolver"},
+		{"not-public", "allow-network"},
 	} {
 		if a.limited(d.limit) {
 			return d.code

@@ -189,6 +189,8 @@ func (v *view) judgeSize() {
 	switch {
 	case exact && len(small) > 0 && len(small) == len(at):
 		v.is(Confirmed, small...)
+	case !slices.ContainsFunc(at, func(f Finding) bool { return f.Session != nil && f.Session.Size > 0 }):
+		v.invisible("no-size-heard")
 	default:
 		v.see(small...)
 		v.invisible("announced-size-does-not-explain")

@@ -396,8 +396,12 @@ func (v *view) undecided(rests ...Finding) {
 	}
 	v.is(Inconclusive, rests...)
 	for _, f := range rests {
-		if f.Outcome == Healthy || f.Outcome == Faulty && f.Check != CheckSMTP {
-			continue // it was told, and settles nothing
+		switch {
+		case f.Code == "skipped.private":
+			v.limit("not-public", map[string]string{"ip": f.Args["ip"]})
+			continue
+		case f.Outcome == Skipped, f.Outcome == Healthy, f.Outcome == Faulty && f.Check != CheckSMTP:
+			continue // nobody was asked, or it was told and settles nothing
 		}
 		switch f.Step {
 		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepRemote, StepSending:

@@ -216,6 +216,7 @@ type judgement struct {
 	because  string            // codes, space separated; "" is not looked at
 	limits   string            // codes that must be there
 	also     string            // likewise
+	unsaid   string            // limits that must not be there
 }
 
 func (j judgement) classification() classify.Classification {
@@ -267,7 +268,9 @@ var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	// 7
 	{name: "larger than announced", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Confirmed, because: "smtp.greets", also: "size"},
 	{name: "smaller than announced explains nothing", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 10000})}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "announced-size-does-not-explain"},
-	{name: "SIZE 0 is no limit", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1, size(0))}, want: Consistent},
+	{name: "SIZE 0 is no limit", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, look(StepSMTP, mx1, size(0))}, want: Consistent, limits: "no-size-heard"},
+	{name: "of a limit that nobody announced nothing is said", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000})}, findings: []Finding{ok1, left(StepSMTP, CheckSMTP, "skipped.no-target")}, want: Inconclusive, limits: "no-size-heard", unsaid: "announced-size-does-not-explain no-answer"},
+	{name: "a server that may not be asked is not called silent", category: classify.ConnectionFailed, findings: []Finding{ok1, left(StepSMTP, CheckSMTP, "skipped.private")}, want: Inconclusive, limits: "not-public", unsaid: "no-answer"},
 	{name: "the size is not known", category: classify.TooLarge, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "size-unknown"},
 	{name: "only another host has the small limit", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000}), remote("mx2.example.net", mx2)}, findings: []Finding{ok2, look(StepSMTP, mx1), look(StepSMTP, mx2, size(0))}, want: Consistent},
 	{name: "the refusing host was not seen", category: classify.TooLarge, subject: []func(*Subject){original(bounce.Original{Size: 30000}), remote("mx9.example.net", "")}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "not-all-seen"},
@@ -445,6 +448,11 @@ func TestVerdicts(t *testing.T) {
 			}
 			missing(t, v.Limits, j.limits)
 			missing(t, v.AlsoSeen, j.also)
+			for _, code := range strings.Fields(j.unsaid) {
+				if slices.ContainsFunc(v.Limits, func(s Seen) bool { return s.Code == code }) {
+					t.Errorf("%s is said, and was not seen", code)
+				}
+			}
 		})
 	}
 }
