@@ -570,8 +570,8 @@ func failedToConnect(s smtpcheck.Session) bool {
 		(s.Result == smtpcheck.Refused || s.Result == smtpcheck.Unreachable || s.Result == smtpcheck.Timeout)
 }
 
-// unconnected says whether a finding is a connection that did not come about.
-// in both tries; one lost packet is no evidence.
+// unconnected says whether a finding is a connection that did not come about,
+// in either of two tries: one lost packet is no evidence.
 func unconnected(f Finding) bool {
 	return f.Session != nil && failedToConnect(*f.Session) && f.Args["tries"] != "1"
 }
