@@ -71,6 +71,8 @@ func TestTheLanguageIsTheFirstThatIsNamed(t *testing.T) {
 	}{
 		{nil, nil, "en"},
 		{nil, map[string]string{"LANG": "zh_TW.UTF-8"}, "zh-TW"},
+		{nil, map[string]string{"LANG": "zh_CN.UTF-8"}, "zh-CN"},
+		{nil, map[string]string{"LANG": "zh_HK.UTF-8"}, "zh-TW"},
 		{nil, map[string]string{"LC_MESSAGES": "en_US", "LANG": "zh_TW"}, "en"},
 		{nil, map[string]string{"LC_ALL": "zh_TW", "LC_MESSAGES": "en_US"}, "zh-TW"},
 		{nil, map[string]string{"LC_ALL": "C", "LANG": "zh_TW"}, "en"},
@@ -425,14 +427,14 @@ func TestProgressIsForTerminalsAndSlowRuns(t *testing.T) {
 }
 
 func TestTheHelpIsInTheLanguage(t *testing.T) {
-	for lang, want := range map[string]string{"en": "Usage:", "zh-TW": "用法："} {
+	for lang, want := range map[string]string{"en": "Usage:", "zh-TW": "旗標：", "zh-CN": "选项："} {
 		for _, args := range [][]string{{"--help"}, {"help", "mx"}, {"mx", "-h"}, {"help"}} {
 			status, out, stderr := run(t.Context(), nil, append(args, "--lang", lang)...)
 			if status != statusOK || !strings.Contains(out, want) || stderr != "" {
 				t.Errorf("%v in %s: status %d, %q, %q", args, lang, status, out, stderr)
 			}
-			if lang == "zh-TW" && (strings.Contains(out, "Usage:") || strings.Contains(out, "Flags") || strings.Contains(out, "help for")) {
-				t.Errorf("%v: English in\n%s", args, out)
+			if lang != "en" && (strings.Contains(out, "Usage:") || strings.Contains(out, "Flags") || strings.Contains(out, "help for")) {
+				t.Errorf("%v in %s: English in\n%s", args, lang, out)
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"diagnose/cmd/report"
 )
 
 // manual is the page as the program prints it.
@@ -24,6 +26,7 @@ func TestTheManualHasItsSections(t *testing.T) {
 	for lang, want := range map[string][]string{
 		"en":    {"NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS", "EXAMPLES"},
 		"zh-TW": {"名稱", "概要", "說明", "選項", "指令", "結束狀態", "範例"},
+		"zh-CN": {"名称", "概要", "描述", "选项", "命令", "退出状态", "示例"},
 	} {
 		var got []string
 		for _, m := range regexp.MustCompile(`(?m)^\.SH (.+)$`).FindAllStringSubmatch(manual(t, lang), -1) {
@@ -36,7 +39,7 @@ func TestTheManualHasItsSections(t *testing.T) {
 }
 
 func TestTheManualHasEveryCommandAndEveryFlag(t *testing.T) {
-	for _, lang := range []string{"en", "zh-TW"} {
+	for _, lang := range report.Languages() {
 		page := manual(t, lang)
 		a := &app{Env: testEnv(nil, io.Discard, io.Discard)}
 		if err := a.loadWords(lang); err != nil {
@@ -67,7 +70,7 @@ func TestTheManualHasEveryCommandAndEveryFlag(t *testing.T) {
 func TestTheManualIsGoodRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH DIAGNOSE 1 "" "[^"]+"|nh|ad l|SH .+|SS .+|TP|PP|nf|fi|br)$`)
 	escape := regexp.MustCompile(`\\(e|&|-|f[BIR]|\((aq|ga|ha|ti|dq))`)
-	for _, lang := range []string{"en", "zh-TW"} {
+	for _, lang := range report.Languages() {
 		for line := range strings.Lines(manual(t, lang)) {
 			line = strings.TrimSuffix(line, "\n")
 			if strings.HasPrefix(line, ".") && !request.MatchString(line) || strings.HasPrefix(line, "'") {

@@ -16,17 +16,22 @@ var locales embed.FS
 
 // Languages are the tags of the catalogues that there are; the first is what
 // the project was made for.
-func Languages() []string { return []string{"zh-TW", "en"} }
+func Languages() []string { return []string{"zh-TW", "zh-CN", "en"} }
 
 // Match finds the catalogue for a language tag or a POSIX locale
-// ("zh_TW.UTF-8", "zh-Hant", "en_US"); English where none fits, and false.
+// ("zh_TW.UTF-8", "zh-Hans-SG", "en_US"); English where none fits, and false.
+// Of Chinese the script decides, else the region; with neither it is the
+// project's own.
 func Match(tag string) (string, bool) {
 	tag, _, _ = strings.Cut(strings.ReplaceAll(tag, "_", "-"), ".")
 	tag, _, _ = strings.Cut(strings.ToLower(tag), "@")
-	switch {
-	case tag == "zh" || strings.HasPrefix(tag, "zh-"):
+	parts := strings.Split(tag, "-")
+	switch has := func(part string) bool { return slices.Contains(parts[1:], part) }; {
+	case parts[0] == "zh" && !has("hant") && (has("hans") || has("cn") || has("sg") || has("my")):
+		return "zh-CN", true
+	case parts[0] == "zh":
 		return "zh-TW", true
-	case tag == "en" || strings.HasPrefix(tag, "en-"):
+	case parts[0] == "en":
 		return "en", true
 	}
 	return "en", false

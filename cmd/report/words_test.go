@@ -31,6 +31,8 @@ func words(t testing.TB, lang string) *Words {
 func TestALanguageIsFoundForEveryTag(t *testing.T) {
 	for tag, want := range map[string]string{
 		"zh-TW": "zh-TW", "zh_TW.UTF-8": "zh-TW", "zh-Hant": "zh-TW", "ZH": "zh-TW", "zh_TW@radical": "zh-TW",
+		"zh-HK": "zh-TW", "zh_MO.UTF-8": "zh-TW", "zh-Hant-CN": "zh-TW",
+		"zh-CN": "zh-CN", "zh_CN.GB18030": "zh-CN", "zh-SG": "zh-CN", "zh-MY": "zh-CN", "zh-Hans": "zh-CN", "zh-Hans-TW": "zh-CN",
 		"en": "en", "en_US.UTF-8": "en", "en-GB": "en",
 	} {
 		if got, ok := Match(tag); !ok || got != want {
@@ -119,13 +121,31 @@ func TestNoWordOfOursHasAnAmbiguousWidth(t *testing.T) {
 	}
 }
 
-func TestTheTaiwaneseCatalogueHasNoSimplifiedCharacters(t *testing.T) {
-	const simplified = "这说时间为网络错误邮发务连绝队请转换载调设页没过还进对开关头门问题书单双东车长见观规类库证应径权号" +
-		"结构图标签级线维统计读写认识词语与个们项华处备复录顺闭阅陆随难顶须预验账户云软码击检询访联测试尝"
-	for key, text := range words(t, "zh-TW").text {
-		for _, r := range text {
-			if strings.ContainsRune(simplified, r) {
-				t.Errorf("%s: %q in %q", key, r, text)
+// The same common characters in both scripts. Those that one script uses for
+// another word of the other's (后, 里, 制, 余, 云) are left out.
+const (
+	traditional = "這說時間為網絡錯誤郵發務連絕隊請轉換載調設頁沒過還進對開關頭門問題書單雙東車長見觀規類庫證應徑權號結構圖標籤級線維統計讀寫認識詞語與個們項華處備順閉閱陸隨難頂須" +
+		"預驗賬戶軟碼擊檢詢訪聯測試嘗從給經輸運達遲釋話該談誰謝議譯護讓變質費資賣購贈損據擇擬擴攔斷無舊暫會業極機濾熱爾狀獨現環當療監盤礙禮種稱積簡簽籌紅約純納紙細組終絲" +
+		"綁綜緩緣編緒縮總繼續罰罷義習聽聲職腦腳膚臨舉艙艱蓋薦藍藝虛術衛補裝覽觸訂訊記許註詳誘課謹譽貝負財責貨貼貴買賴贊趕趙跡踐躍軌較輔輕輪輯農遠遷選遺邊鄰釘銀銷鍵鎖鏈鏡" +
+		"鐵鑰閃閘階際險隱離電靜響頻額願顯風飛駐驅體點齊傳僅債價儘優儲內兩冊凍別刪則剛創劃動勞勢區協卻參員啟嚴圍園圓報場壓壞夾奪學實審寬專將層屬島幣幫廢廠廣張強彈徹態憑憶" +
+		"懷戰戲拋掃掛揮擔擠擾攝敗數敵錄蟲"
+	simplified = "这说时间为网络错误邮发务连绝队请转换载调设页没过还进对开关头门题题书单双东车长见观规类库证应径权号结构图标签级线维统计读写认识词语与个们项华处备顺闭阅陆随难顶须" +
+		"预验账户软码击检询访联测试尝从给经输运达迟释话该谈谁谢议译护让变质费资卖购赠损据择拟扩拦断无旧暂会业极机滤热尔状独现环当疗监盘碍礼种称积简签筹红约纯纳纸细组终丝" +
+		"绑综缓缘编绪缩总继续罚罢义习听声职脑脚肤临举舱艰盖荐蓝艺虚术卫补装览触订讯记许注详诱课谨誉贝负财责货贴贵买赖赞赶赵迹践跃轨较辅轻轮辑农远迁选遗边邻钉银销键锁链镜" +
+		"铁钥闪闸阶际险隐离电静响频额愿显风飞驻驱体点齐传仅债价尽优储内两册冻别删则刚创划动劳势区协却参员启严围园圆报场压坏夹夺学实审宽专将层属岛币帮废厂广张强弹彻态凭忆" +
+		"怀战戏抛扫挂挥担挤扰摄败数敌录虫"
+)
+
+func TestTheChineseCataloguesKeepToTheirScripts(t *testing.T) {
+	if utf8.RuneCountInString(traditional) != utf8.RuneCountInString(simplified) {
+		t.Fatal("the tables are not of the same length")
+	}
+	for lang, foreign := range map[string]string{"zh-TW": simplified, "zh-CN": traditional} {
+		for key, text := range words(t, lang).text {
+			for _, r := range text {
+				if strings.ContainsRune(foreign, r) {
+					t.Errorf("%s, %s: %q in %q", lang, key, r, text)
+				}
 			}
 		}
 	}
