@@ -283,14 +283,52 @@ type output interface {
 }
 
 func (a *app) output() output {
-	if a.plugin != nil {
+	switch {
+	case a.plugin != nil:
 		return a.plugin
-	}
-	if a.opt.output == "text" {
+	case a.opt.letter != "" || a.opt.output == "eml":
+		return a.letter()
+	case a.opt.output == "html":
+		return &report.HTML{Out: a.Out, Words: a.words}
+	case a.opt.output == "text":
 		return a.text()
 	}
 	return report.NewJSON(a.Out, a.opt.output == "json")
 }
+
+// letter is for the colleague unless the other side is named.
+func (a *app) letter() output {
+	l := &report.Letter{Out: a.Out, To: report.Colleague, Words: []*report.Words{a.words}}
+	if a.opt.letter == string(report.Remote) {
+		l.To = report.Remote
+		l.Words = a.bilingual
+	}
+	if a.opt.output == "eml" {
+		l.Mail = &report.Mail{Now: time.Now()}
+		return &onlyFirst{a: a, to: l}
+	}
+	return l
+}
+
+// onlyFirst writes the first failure alone: two messages in one stream would be
+// none.
+type onlyFirst struct {
+	a       *app
+	to      output
+	written int
+}
+
+func (o *onlyFirst) Write(v any) error {
+	switch o.written++; o.written {
+	case 1:
+		return o.to.Write(v)
+	case 2:
+		o.a.warn("hint.first-letter")
+	}
+	return nil
+}
+
+func (o *onlyFirst) Close() error { return o.to.Close() }
 
 func (a *app) text() *report.Text {
 	return &report.Text{Out: a.Out, Words: a.words, Colours: a.colours()}

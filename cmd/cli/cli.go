@@ -85,6 +85,7 @@ func Main(ctx context.Context, env Env) int {
 type app struct {
 	Env
 	words       *report.Words
+	bilingual   []*report.Words // for a letter to the other side
 	opt         options
 	status      int
 	plugin      *report.Plugin // where --nagios asks for its output

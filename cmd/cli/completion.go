@@ -42,7 +42,7 @@ func completing(c *cobra.Command) bool {
 func completions(root *cobra.Command) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	values := map[string]cobra.CompletionFunc{"config": anyFile, "lists": anyFile, "rules": anyFolder}
-	for _, flag := range []string{"output", "lang", "color"} {
+	for _, flag := range []string{"output", "lang", "color", "letter"} {
 		values[flag] = cobra.FixedCompletions(choices(flag), cobra.ShellCompDirectiveNoFileComp)
 	}
 	for flag, offer := range values {

@@ -37,8 +37,8 @@ func TestAShellIsOfferedWhatCanStandNext(t *testing.T) {
 		{"explain unknown", "unknown-recipient", "4"},
 		{"--lang ", "zh-TW zh-CN en", "4"},
 		{"mx --lang=z", "zh-TW zh-CN en", "4"}, // values: the shell picks those that fit,
-		{"-o ", "text json jsonl", "4"},
-		{"rbl --output=json", "text json jsonl", "4"},
+		{"-o ", "text json jsonl html eml", "4"},
+		{"rbl --output=json", "text json jsonl html eml", "4"},
 		{"--color ", "auto always never", "4"},
 		{"--resolver ", "", "4"},
 		{"--config ", "", "0"},
@@ -72,7 +72,7 @@ func TestWhatAShellIsOfferedIsInTheLanguage(t *testing.T) {
 }
 
 func TestABrokenConfigurationDoesNotStopTheShell(t *testing.T) {
-	if words, _ := offered(t, "--config", "/no/such/file", "--output", ""); len(words) != 3 {
+	if words, _ := offered(t, "--config", "/no/such/file", "--output", ""); len(words) != 5 {
 		t.Error(words)
 	}
 }

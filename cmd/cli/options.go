@@ -28,7 +28,7 @@ import (
 // options are the flags as they were given.
 type options struct {
 	probe, rcpt, lines, dnsOnly, nagios    bool
-	output, lang, colour                   string
+	output, lang, colour, letter           string
 	resolvers, ourDomains, allow, controls []string
 	sendingIP, bind, helo                  string
 	lists, rules, config                   string
@@ -95,6 +95,12 @@ func (a *app) flags(root *cobra.Command) {
 	f.StringVar(&o.rules, "rules", "", "")
 	f.StringVar(&o.config, "config", "", "")
 	for _, c := range available(root) {
+		if c == root || c.Name() == "render" {
+			c.Flags().StringVar(&o.letter, "letter", "", "")
+			c.Flags().Lookup("letter").NoOptDefVal = string(report.Colleague)
+		}
+	}
+	for _, c := range available(root) {
 		c.DisableFlagsInUseLine = true
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			f.Usage = a.words.Say("flag."+f.Name, map[string]string{"default": f.DefValue})
@@ -147,17 +153,50 @@ func (a *app) join(c *cobra.Command) error {
 	if err := oneOf("color", o.colour); err != nil {
 		return err
 	}
+	if o.letter != "" {
+		if err := oneOf("letter", o.letter); err != nil {
+			return err
+		}
+		if o.output != "text" && o.output != "eml" {
+			return usage("letter-output", "value", o.output)
+		}
+	}
 	if o.nagios && o.output != "text" {
 		return usage("nagios-output", "value", o.output)
 	}
-	return a.chooseWords(cfg.Report.Lang)
+	if err := a.chooseWords(cfg.Report.Lang); err != nil {
+		return err
+	}
+	return a.loadBilingual()
+}
+
+// loadBilingual loads what a letter to the other side is written in: English,
+// and the Chinese that was chosen, since nobody knows what is read there.
+func (a *app) loadBilingual() error {
+	if a.opt.letter != string(report.Remote) {
+		return nil
+	}
+	chinese := a.words.Lang
+	if chinese == "en" {
+		chinese = report.Languages()[0]
+	}
+	for _, lang := range []string{"en", chinese} {
+		w, err := report.Load(lang)
+		if err != nil {
+			return err
+		}
+		a.bilingual = append(a.bilingual, w)
+	}
+	return nil
 }
 
 // choices are the values of a flag that takes only some.
 func choices(flag string) []string {
 	switch flag {
 	case "output":
-		return []string{"text", "json", "jsonl"}
+		return []string{"text", "json", "jsonl", "html", "eml"}
+	case "letter":
+		return []string{string(report.Colleague), string(report.Remote)}
 	case "color":
 		return []string{"auto", "always", "never"}
 	case "lang":

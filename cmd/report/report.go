@@ -58,7 +58,7 @@ func (t *Text) Write(v any) error {
 
 // Report writes one failure, or one line for what is no failure.
 func (t *Text) Report(r probe.Report) error {
-	if r.Failure == nil || r.Classification == nil {
+	if !isFailure(r) {
 		t.noFailure(r)
 		return t.flush()
 	}
@@ -131,14 +131,7 @@ func (t *Text) noFailure(r probe.Report) {
 
 // headline is the answer: what happened, is it true now, whose is it.
 func (t *Text) headline(r probe.Report) {
-	args := facts(r)
-	what := t.say("category."+r.Classification.Slug, args)
-	switch {
-	case r.Kind == bounce.KindBackscatter:
-		what = t.say("kind.backscatter", args)
-	case r.Kind == bounce.KindDelay:
-		what = t.say("label.delayed", args) + what
-	}
+	args, what := facts(r), t.what(r)
 	if v := r.Verification; v != nil {
 		verdict := t.verdict(v.Verdict)
 		if v.Verdict == probe.Contradicted {
@@ -160,6 +153,19 @@ func (t *Text) headline(r probe.Report) {
 		}
 		t.row("label.recipient", Safe(who))
 	}
+}
+
+// what says what happened to the message.
+func (t *Text) what(r probe.Report) string {
+	args := facts(r)
+	what := t.say("category."+r.Classification.Slug, args)
+	switch r.Kind {
+	case bounce.KindBackscatter:
+		return t.say("kind.backscatter", args)
+	case bounce.KindDelay:
+		return t.say("label.delayed", args) + what
+	}
+	return what
 }
 
 // capital begins a sentence, in the scripts that have capitals.
@@ -188,16 +194,20 @@ func (t *Text) proof(v *probe.Verification) string {
 	return proof
 }
 
-// party is who has to act. What is only to be waited out is nobody's.
-func (t *Text) party(r probe.Report) string {
+// party says who has to act.
+func (t *Text) party(r probe.Report) string { return t.say("party."+actor(r), nil) }
+
+// actor is the party that has to act. What is only to be waited out is
+// nobody's.
+func actor(r probe.Report) string {
 	undecided := r.Verification != nil && r.Verification.Verdict == probe.Inconclusive
 	switch {
 	case r.Party != "" && r.Party != probe.PartyUnknown:
-		return t.say("party."+string(r.Party), nil)
+		return string(r.Party)
 	case r.Classification.Category == classify.RateLimited && !undecided:
-		return t.say("party.nobody", nil)
+		return "nobody"
 	}
-	return t.say("party.unknown", nil)
+	return string(probe.PartyUnknown)
 }
 
 func (t *Text) verdict(v probe.Verdict) string {
@@ -249,17 +259,24 @@ func (t *Text) said(r probe.Report) {
 	case f.Text != "": // no remote spoke
 		t.row("label.reported", `"`+Safe(f.Text)+`"`)
 	}
-	if len(c.Evidence) > 0 {
-		e := c.Evidence[0]
-		args := map[string]string{
-			"rule": e.Rule, "quote": e.Quote, "slug": c.Slug, "number": strconv.Itoa(int(c.Category)),
-			"confidence": t.say("confidence."+string(c.Confidence), nil), "rivals": t.rivals(c.Rivals),
-		}
-		t.row("label.why", t.say("label.because", args))
+	if why := t.why(c); why != "" {
+		t.row("label.why", why)
 	}
 	if c.Reference != "" {
 		t.row("label.reference", Safe(c.Reference))
 	}
+}
+
+// why says which rule took the reply for what; empty where none did.
+func (t *Text) why(c *classify.Classification) string {
+	if len(c.Evidence) == 0 {
+		return ""
+	}
+	e := c.Evidence[0]
+	return t.say("label.because", map[string]string{
+		"rule": e.Rule, "quote": e.Quote, "slug": c.Slug, "number": strconv.Itoa(int(c.Category)),
+		"confidence": t.say("confidence."+string(c.Confidence), nil), "rivals": t.rivals(c.Rivals),
+	})
 }
 
 // source tells several files, and several failures in one, apart.
@@ -378,13 +395,21 @@ func (t *Text) seen(label, prefix string, list []probe.Seen) {
 		return
 	}
 	t.heading(label, nil)
+	for _, l := range t.seenLines(prefix, list) {
+		t.line("  " + l)
+	}
+}
+
+// seenLines are the sentences of what was seen, or of a limit.
+func (t *Text) seenLines(prefix string, list []probe.Seen) (lines []string) {
 	for _, s := range list {
 		key := prefix + s.Code
 		if !t.Words.Has(key) {
 			key = "finding." + s.Code
 		}
-		t.line("  " + t.say(key, t.args(s.Args)))
+		lines = append(lines, t.say(key, t.args(s.Args)))
 	}
+	return lines
 }
 
 // args are a finding's arguments, with codes among them in words.

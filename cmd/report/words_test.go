@@ -202,7 +202,11 @@ func codes(t *testing.T) map[string]string {
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
 		"tls.":     c.named("smtpcheck", "Problem"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
 		"category.": c.slugs(), "name.": c.slugs(),
-		"explain.": c.perSlug(".cause", ".remedy"),
+		"letter.dear-": c.constants("cmd/report", "Addressee"), "letter.end-": c.constants("cmd/report", "Addressee"),
+		"letter.now-": append(c.constants("probe", "Verdict"), "offline"), "letter.whose-": append(c.constants("probe", "Party"), "nobody"),
+		"html.party-": {"nobody", "unknown"},
+		"html.state-": {"passed", "broken", "mended", "waits", "beyond", "unknown"},
+		"explain.":    c.perSlug(".cause", ".remedy"),
 		// Codes that are put together, and what can be put behind the dot.
 		"finding.mx.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.address.": {"servfail", "refused", "timeout", "failed", "blind"},
 		"finding.ptr.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.spf.": c.constants("dnscheck", "Result"),
@@ -214,6 +218,9 @@ func codes(t *testing.T) map[string]string {
 		for _, v := range values {
 			c.used[prefix+v] = "constants"
 		}
+	}
+	for _, m := range regexp.MustCompile(`say "([a-z.-]+)"`).FindAllStringSubmatch(pageTemplate, -1) {
+		c.used[m[1]] = "cmd/report/page.html.tmpl"
 	}
 	for _, dir := range []string{"classify/bounce", "probe", "cmd/report", "cmd/cli"} {
 		for _, f := range c.files(dir) {
@@ -327,7 +334,7 @@ func literal(e ast.Expr) (string, bool) {
 var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
 
 // wholeKey is a key of a family whose keys are not put together.
-var wholeKey = regexp.MustCompile(`^(label|hint|explain|man)\.[a-z-]*[a-z]$`)
+var wholeKey = regexp.MustCompile(`^(label|hint|explain|man|letter|html)\.[a-z-]*[a-z]$`)
 
 func (c *collector) add(prefix string, e ast.Expr) {
 	if s, ok := literal(e); ok && s != "" {
