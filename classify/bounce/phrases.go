@@ -61,7 +61,8 @@ func load(s string, i int) (b uint32) {
 // where there is none. Of words that begin at the same place the one that was
 // named first is found.
 func (p *phrases) find(s string, i int) (at, word int) {
-	for j := i; j+3 <= len(s); j += p.step {
+	step := p.step
+	for j := i; j+3 <= len(s); j += step {
 		h := p.hash(load(s, j))
 		if p.seen[h/64]>>(h%64)&1 == 0 {
 			continue
