@@ -94,7 +94,7 @@ func decodeCharset(body []byte, label string) string {
 	if out, ok := decodeUnlikeASCII(body, label); ok {
 		return out
 	}
-	if utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || isASCII(body)) {
+	if utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || ascii(body) == len(body)) {
 		return string(body)
 	}
 	enc := charset(label)
@@ -118,13 +118,20 @@ func (r *reader) decode(body []byte, label string) string {
 	return s
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf || c == 0x1B {
-			return false
+// ascii is the number of ASCII bytes that s begins with.
+func ascii[T string | []byte](s T) int {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		eight := s[i : i+8] // one load
+		if (uint64(eight[0])|uint64(eight[1])<<8|uint64(eight[2])<<16|uint64(eight[3])<<24|
+			uint64(eight[4])<<32|uint64(eight[5])<<40|uint64(eight[6])<<48|uint64(eight[7])<<56)&0x8080808080808080 != 0 {
+			break
 		}
 	}
-	return true
+	for i < len(s) && s[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
 }
 
 // charset finds an encoding by its label, nil where the label names none or
@@ -210,7 +217,7 @@ func damage(b []byte, enc encoding.Encoding) int {
 // decodeWords undoes RFC 2047 encoded words, and 8-bit text where it stands
 // raw in a header. A word in an unknown charset stays as it is.
 func decodeWords(s string) string {
-	if !isASCII([]byte(s)) {
+	if ascii(s) < len(s) || strings.IndexByte(s, 0x1B) >= 0 {
 		s = decodeCharset([]byte(s), "")
 	}
 	if !strings.Contains(s, "=?") {

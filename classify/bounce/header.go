@@ -102,7 +102,7 @@ func (h header) has(name string) bool {
 // find is the first field of that name, as it stands.
 func (h header) find(name string) (value string, ok bool) {
 	for _, f := range h {
-		if len(f.name) == len(name) && strings.EqualFold(f.name, name) {
+		if len(f.name) == len(name) && (f.name[0]^name[0])&^0x20 == 0 && strings.EqualFold(f.name, name) {
 			return f.value, true
 		}
 	}
@@ -115,26 +115,25 @@ func unfold(s string) string {
 	if strings.IndexByte(s, '\n') < 0 {
 		return s
 	}
-	return joinFields(s)
+	return joinFields(s, "")
 }
 
-// joinFields puts one space between the words of all the texts.
-func joinFields(texts ...string) string {
-	size := 0
-	for _, s := range texts {
-		size += len(s) + 1
-	}
-	out := make([]byte, 0, size)
-	for _, s := range texts {
-		for start, i := 0, 0; i <= len(s); i++ {
-			if i < len(s) && !isSpace(s[i]) {
-				continue
+// joinFields puts one space between the words of both texts.
+func joinFields(s, more string) string {
+	out := make([]byte, 0, 512)
+	for _, s := range [...]string{s, more} {
+		for len(s) > 0 {
+			n := 0
+			for n < len(s) && !isSpace(s[n]) {
+				n++
 			}
-			if start < i && len(out) > 0 {
-				out = append(out, ' ')
+			if n > 0 {
+				if len(out) > 0 {
+					out = append(out, ' ')
+				}
+				out = append(out, s[:n]...)
 			}
-			out = append(out, s[start:i]...)
-			start = i + 1
+			s = s[min(n+1, len(s)):]
 		}
 	}
 	return string(out)

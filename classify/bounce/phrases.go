@@ -1,51 +1,75 @@
 package bounce
 
 // phrases are words to look for in one pass over a text, however many they
-// are. Only every step-th place of a text is looked at: the three bytes there
-// are in no word, nearly always, or they tell the few that may stand around.
+// are. Only every step-th place of a text is looked at: the few bytes there
+// are in no word, nearly always, or they tell the ones that may stand around.
 // The words are in lower case and have at least three bytes; ASCII letters are
 // found in either case.
 type phrases struct {
-	words []string
-	step  int
-	seen  [hashes / 64]uint64 // a bit by hash: three bytes of a word
-	heads [hashes]uint16      // one more than the first place with that hash
-	next  []uint16            // one more than the next: by place, word * step + offset in the word
+	words  []string
+	step   int
+	mask   uint32              // of the bytes that are looked at: four, or three where a word is short
+	seen   [hashes / 64]uint64 // a bit by hash: those bytes of a word
+	heads  [hashes]uint16      // one more than the first of the places with that hash
+	places []place
 }
 
-const hashes = 1 << 12
+// place is that of such bytes in a word.
+type place struct{ word, offset, next uint16 } // one more than the next with the same hash
+
+const (
+	hashes  = 1 << 12
+	maxStep = 8
+)
 
 func newPhrases(words ...string) *phrases {
-	p := &phrases{words: words, step: 4}
+	shortest := len(words[0])
 	for _, w := range words {
-		p.step = min(p.step, len(w)-2)
+		shortest = min(shortest, len(w))
 	}
-	p.next = make([]uint16, len(words)*p.step)
-	for place := range p.next {
-		h := hash(words[place/p.step][place%p.step:])
-		p.seen[h/64] |= 1 << (h % 64)
-		p.next[place], p.heads[h] = p.heads[h], uint16(place+1)
+	p := &phrases{words: words, step: min(shortest-3, maxStep), mask: 0xFFFFFFFF}
+	if p.step < 4 {
+		p.step, p.mask = shortest-2, 0xFFFFFF
+	}
+	for i, w := range words {
+		for offset := range p.step {
+			h := p.hash(load(w, offset))
+			p.seen[h/64] |= 1 << (h % 64)
+			p.places = append(p.places, place{uint16(i), uint16(offset), p.heads[h]})
+			p.heads[h] = uint16(len(p.places))
+		}
 	}
 	return p
 }
 
-// hash is of the first three bytes, without regard to case.
-func hash(s string) uint32 {
-	return (uint32(s[2]) | uint32(s[1])<<8 | uint32(s[0])<<16 | 0x202020) * 0x9E3779B1 >> 20
+// hash is of the bytes of the mask, without regard to case.
+func (p *phrases) hash(b uint32) uint32 { return (b&p.mask | 0x20202020) * 0x9E3779B1 >> 20 }
+
+// load is the four bytes at i, or as many as there are.
+func load(s string, i int) (b uint32) {
+	if i+4 <= len(s) {
+		four := s[i : i+4]
+		return uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24
+	}
+	for n := range len(s) - i {
+		b |= uint32(s[i+n]) << (8 * n)
+	}
+	return b
 }
 
 // find gives place and number of the first word in s at or after i; at is -1
 // where there is none. Of words that begin at the same place the one that was
 // named first is found.
 func (p *phrases) find(s string, i int) (at, word int) {
-	for j := i; j+3 <= len(s); j += p.step {
-		h := hash(s[j:])
+	step := p.step
+	for j := i; j+3 <= len(s); j += step {
+		h := p.hash(load(s, j))
 		if p.seen[h/64]>>(h%64)&1 == 0 {
 			continue
 		}
 		at = -1
-		for n := p.heads[h]; n != 0; n = p.next[n-1] {
-			w, start := int(n-1)/p.step, j-int(n-1)%p.step
+		for n := p.heads[h]; n != 0; n = p.places[n-1].next {
+			w, start := int(p.places[n-1].word), j-int(p.places[n-1].offset)
 			if start >= i && (at < 0 || start < at || start == at && w < word) && hasPrefixFold(s[start:], p.words[w]) {
 				at, word = start, w
 			}

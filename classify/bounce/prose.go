@@ -130,32 +130,35 @@ func listed(notice string, own func(string) bool) []block {
 	for pos, next := 0, 0; pos < len(notice); pos = next {
 		line, rest := cutLine(notice[pos:])
 		line, next = trimRight(line), len(notice)-len(rest)
-		indent := len(line) - len(strings.TrimLeft(line, " \t"))
-		folded := len(blocks) > 0 && indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
-		if addr, reason, ok := listedAddress(line); ok && !folded && !own(addr) && !leadsElsewhere(led) {
-			end()
-			paragraph(pos)
-			blocks = append(blocks, block{address: addr, before: before})
-			kept = append(kept, reason...)
-			led, before, depth = "", "", indent
-			continue
-		}
-		if len(blocks) > 0 && strings.IndexByte(line, '@') >= 0 {
-			if addr, words, ok := endsInAddress(line); ok && sentences.in(words) && !own(addr) {
+		words := trimLeft(line)
+		indent := len(line) - len(words)
+		if strings.IndexByte(words, '@') >= 0 { // in few lines
+			folded := len(blocks) > 0 && indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
+			if addr, reason, ok := listedAddress(words); ok && !folded && !own(addr) && !leadsElsewhere(led) {
 				end()
-				blocks = append(blocks, block{address: addr})
-				kept = append(kept, line...)
+				paragraph(pos)
+				blocks = append(blocks, block{address: addr, before: before})
+				kept = append(kept, reason...)
+				led, before, depth = "", "", indent
 				continue
+			}
+			if len(blocks) > 0 {
+				if addr, reason, ok := endsInAddress(line); ok && sentences.in(reason) && !own(addr) {
+					end()
+					blocks = append(blocks, block{address: addr})
+					kept = append(kept, line...)
+					continue
+				}
 			}
 		}
 		if line != "" {
 			led = line
 		}
-		if words := strings.TrimLeft(line, " \t"); len(blocks) > 0 && hasPrefixFold(words, originally) {
+		if len(blocks) > 0 && hasPrefixFold(words, originally) {
 			blocks[len(blocks)-1].original = cleanAddress(words[len(originally):])
 			continue
 		}
-		if isRule(line) {
+		if isRule(words) {
 			line = ""
 		}
 		if len(kept) < maxValue {
@@ -179,6 +182,14 @@ func trimRight(s string) string {
 	return s
 }
 
+// trimLeft takes the indentation off a line.
+func trimLeft(s string) string {
+	for len(s) > 0 && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
+}
+
 func isSpace(c byte) bool { return c == ' ' || c-'\t' <= '\r'-'\t' }
 
 // leadsElsewhere tells a line after which an address is not a failed one: "A
@@ -196,7 +207,7 @@ func leadsElsewhere(line string) bool {
 // listedAddress reads a line that begins with an address, perhaps behind a
 // bullet or a label; rest is the reason where it stands on the same line.
 func listedAddress(line string) (addr, rest string, ok bool) {
-	if strings.IndexByte(line, '@') < 0 { // most lines
+	if strings.IndexByte(line, '@') < 0 {
 		return "", "", false
 	}
 	s := strings.TrimSpace(line)
@@ -328,10 +339,19 @@ func isHeaderEcho(before string) bool {
 		hasSuffixFold(before, "mailto:") || hasSuffixFold(before, "message from <") || hasSuffixFold(before, "message from ") || strings.Contains(before[strings.LastIndexByte(before, ' ')+1:], "://")
 }
 
-// isRule tells a line that only divides: "-----", "=== Transcript ===".
-func isRule(line string) bool {
-	s := strings.TrimLeft(line, " \t")
-	return len(s) > 4 && (strings.HasPrefix(s, "---") || strings.HasPrefix(s, "===") || strings.HasPrefix(s, "***") || strings.HasPrefix(s, "|---") || strings.HasPrefix(s, "###"))
+// isRule tells the words of a line that only divides: "-----", "=== Transcript
+// ===".
+func isRule(words string) bool {
+	if len(words) < 5 {
+		return false
+	}
+	switch words[:3] {
+	case "---", "===", "***", "###":
+		return true
+	case "|--":
+		return words[3] == '-'
+	}
+	return false
 }
 
 // session is the transcript of an SMTP session that sendmail and its like
@@ -365,14 +385,13 @@ var (
 // cutSession takes the transcript out of a notice.
 func cutSession(notice string) (string, session) {
 	var s session
-	first, _ := transcripts.find(notice, 0)
-	if first < 0 {
+	if !transcripts.in(notice) {
 		return notice, s
 	}
-	var rest strings.Builder
+	rest := make([]byte, 0, len(notice)+1)
 	var host Host
 	command, inside := "", false
-	for line := range strings.Lines(notice) {
+	for line, after := cutLine(notice); line != "" || after != ""; line, after = cutLine(after) {
 		line = trimRight(line)
 		at, w := sessionWords.find(line, 0)
 		switch {
@@ -382,7 +401,7 @@ func cutSession(notice string) (string, session) {
 			inside = true
 		case strings.HasPrefix(line, ">>> "):
 			if !inside { // some servers mark the failed address so
-				rest.WriteString(line + "\n")
+				rest = append(append(rest, line...), '\n')
 			}
 			command = line
 			if start, end := nextAddress(line, 0); end > 0 && hasPrefixFold(line, ">>> rcpt") && len(s.recipients) < maxFailures {
@@ -391,12 +410,12 @@ func cutSession(notice string) (string, session) {
 		case strings.HasPrefix(line, "<<< "):
 			s.hear(line[4:], command, host)
 		case !inside:
-			rest.WriteString(line + "\n")
+			rest = append(append(rest, line...), '\n')
 		case line != "" && len(s.own) < maxFailures:
 			s.conclude(line)
 		}
 	}
-	return rest.String(), s
+	return string(rest), s
 }
 
 // hear files a reply; one that continues the last is joined to it.
@@ -502,19 +521,26 @@ const ruled = 16
 func cutOriginal(body string) (notice, original string) {
 	copied, _ := copies.find(body, 0)
 	for pos := 0; pos < len(body); {
-		line, rest := cutLine(body[pos:])
-		next := len(body) - len(rest)
+		next := len(body)
+		if i := strings.IndexByte(body[pos:], '\n'); i >= 0 {
+			next = pos + i + 1
+		}
 		if 0 <= copied && copied < next {
-			if announcesCopy(line) {
+			if line, rest := cutLine(body[pos:]); announcesCopy(line) {
 				return body[:pos], rest
 			}
 			copied, _ = copies.find(body, next)
 		}
-		switch {
-		case isDivider(line) && isHeaderBlock(rest):
-			return body[:pos], rest
-		case isTrace(line) && (isField([]byte(rest[:min(len(rest), 80)])) || strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "\t")):
-			return body[:pos], body[pos:]
+		switch body[pos] {
+		case '-', '=', '_', '*', ' ', '\t':
+			if line, rest := cutLine(body[pos:]); isDivider(line) && isHeaderBlock(rest) {
+				return body[:pos], rest
+			}
+		case 'R', 'r':
+			line, rest := cutLine(body[pos:])
+			if isTrace(line) && (isField([]byte(rest[:min(len(rest), 80)])) || strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "\t")) {
+				return body[:pos], body[pos:]
+			}
 		}
 		pos = next
 	}

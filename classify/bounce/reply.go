@@ -22,10 +22,10 @@ var said = newPhrases(
 	"remote server replied:", "server said:", "responded with:", "responded as follows:",
 )
 
-// tails begin the words that a report writes behind a reply.
+// tails begin the lines that a report writes behind a reply.
 var tails = []string{
-	"\n\n", "(in reply to", "##", "\ngiving up on", "\ni'm not going to try", "\nstep:", "\nthis has been a permanent",
-	"\n---", "\n***", "\n===", "\n\u2014 ", "\nreporting-mta:", "\naction:", "\nstatus:", "\nremote system:", "\n[message header", "\n<<< ", "\n>>> ",
+	"\n", "giving up on", "i'm not going to try", "step:", "this has been a permanent",
+	"---", "***", "===", "\u2014 ", "reporting-mta:", "action:", "status:", "remote system:", "[message header", "<<< ", ">>> ",
 }
 
 // hear takes what a report says of one failure and tells the remote's reply
@@ -264,28 +264,35 @@ func looseStatus(s string, code int) string {
 
 // replyEnd finds where the remote's words end.
 func replyEnd(s string, from int) int {
-	to := from + 1
-	for to < len(s) && !isTail(s[to:]) {
+	to := min(from+1, len(s))
+	for to < len(s) && !isTail(s, to) {
 		to++
 	}
-	to = min(to, len(s))
 	if from > 0 {
-		closing := map[byte]string{'\'': "'", '<': ">", '"': `"`, '[': "]"}[s[from-1]]
-		if strings.HasSuffix(strings.TrimRight(s[:from], " "), "(reason:") {
-			closing = ")"
+		closing := byte(0)
+		if i := strings.IndexByte(`'<"[`, s[from-1]); i >= 0 {
+			closing = `'>"]`[i]
+		} else if strings.HasSuffix(strings.TrimRight(s[:from], " "), "(reason:") {
+			closing = ')'
 		}
-		if i := strings.LastIndex(s[from:to], closing); closing != "" && i > 0 {
+		if i := strings.LastIndexByte(s[from:to], closing); closing != 0 && i > 0 {
 			to = from + i
 		}
 	}
 	return to
 }
 
-func isTail(s string) bool {
-	if s[0] != '\n' && s[0] != '(' && s[0] != '#' { // as all of them begin
-		return false
+// isTail tells whether a reply that goes on to i ends there.
+func isTail(s string, i int) bool {
+	switch s[i] {
+	case '\n':
+		return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s[i+1:], words) })
+	case '(':
+		return hasPrefixFold(s[i:], "(in reply to")
+	case '#':
+		return strings.HasPrefix(s[i:], "##")
 	}
-	return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s, words) })
+	return false
 }
 
 // parseReply reads a reply that may have several lines. RFC 5321 section 4.2.1

@@ -162,19 +162,15 @@ func (r *reader) noticeOf(t text) string {
 }
 
 var (
-	spaces = []string{"\r", "\u00a0", "\u3000", "\u200b", "\ufeff"}
+	spaces = []string{"\u00a0", "\u3000", "\u200b", "\ufeff"}
 	spaced = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u00a0", " ", "\u3000", " ", "\u200b", "", "\ufeff", "")
 )
 
 // normalize makes every newline one, and every space that looks like one.
 func normalize(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= 0xC2 || c == '\r' { // as all of those begin
-			if slices.ContainsFunc(spaces, func(space string) bool { return strings.Contains(s[i:], space) }) {
-				return spaced.Replace(s)
-			}
-			return s
-		}
+	high := s[ascii(s):]
+	if strings.IndexByte(s, '\r') >= 0 || high != "" && slices.ContainsFunc(spaces, func(space string) bool { return strings.Contains(high, space) }) {
+		return spaced.Replace(s)
 	}
 	return s
 }
