@@ -32,29 +32,40 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 		a.warn("hint.rcpt")
 		jobs = 1 // which failure comes first is then certain
 	}
-	out := a.output()
+	reports := &bulk{out: a.Out}
+	out := a.output(reports)
 	err = inOrder(ctx, jobs, inputs(args),
 		func(ctx context.Context, in input, send func(result) error) {
-			err := a.read(ctx, in, d, func(r probe.Report) error { return send(result{report: &r}) })
-			if err != nil {
-				_ = send(result{err: err}) // fails where the run has ended, and nobody waits for it
+			if err := a.read(ctx, in, d, send); err != nil {
+				_ = send(result{flush: true, err: err}) // fails where the run has ended, and nobody waits for it
 			}
 		},
-		func(in input, r result) error {
+		func(in input, r result) (err error) {
+			if r.flush {
+				err = reports.flush()
+			}
 			if r.err != nil {
 				a.unreadable(in.name, r.err)
-				return nil
 			}
-			a.judge(*r.report)
-			return written(out.Write(*r.report))
+			if r.report != nil && err == nil {
+				a.judge(r.report)
+				err = out.Write(r.report)
+			}
+			if err == nil && (a.opt.probe || a.Terminal) { // slow, or looked at
+				err = reports.flush()
+			}
+			return written(err)
 		})
-	return errors.Join(err, written(out.Close()))
+	return errors.Join(err, written(out.Close()), written(reports.flush()))
 }
 
-// result is a report, or the end of an input.
+// result is a report, or the end of an input, or none of them and only a
+// reason to flush the reports before: what follows goes to standard error, or
+// may be long in coming.
 type result struct {
-	report *probe.Report
+	report any
 	err    error
+	flush  bool
 }
 
 func (a *app) diagnoser() (*probe.Diagnoser, error) {
@@ -80,6 +91,7 @@ func (a *app) diagnoser() (*probe.Diagnoser, error) {
 // input is one file to read, or the reason why it cannot be.
 type input struct {
 	name string
+	slow bool // no file: what it gives may be long in coming
 	err  error
 }
 
@@ -98,11 +110,13 @@ func inputs(args []string) iter.Seq[input] {
 			more := true
 			switch {
 			case arg == "-":
-				more = yield(input{name: arg})
-			case err == nil && info.IsDir():
+				more = yield(input{name: arg, slow: true})
+			case err != nil:
+				more = yield(input{name: arg, err: err})
+			case info.IsDir():
 				more = folder(arg, yield)
 			default:
-				more = yield(input{arg, err})
+				more = yield(input{name: arg, slow: !info.Mode().IsRegular()})
 			}
 			if !more {
 				return
@@ -117,7 +131,7 @@ func folder(dir string, yield func(input) bool) bool {
 		switch {
 		case err != nil:
 			found = true
-			more = yield(input{name, err})
+			more = yield(input{name: name, err: err})
 		case e.Type().IsRegular():
 			found = true
 			more = yield(input{name: name})
@@ -128,7 +142,7 @@ func folder(dir string, yield func(input) bool) bool {
 		return nil
 	})
 	if more && err == nil && !found {
-		more = yield(input{dir, errNoMail})
+		more = yield(input{name: dir, err: errNoMail})
 	}
 	return more
 }
@@ -136,7 +150,7 @@ func folder(dir string, yield func(input) bool) bool {
 var errNoMail = errors.New("no file in this folder")
 
 // read reads one input to its end and hands on a report of each failure.
-func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(probe.Report) error) error {
+func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, send func(result) error) error {
 	if in.err != nil {
 		return in.err
 	}
@@ -145,6 +159,9 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(
 		return err
 	}
 	defer r.Close()
+	if in.slow {
+		r = patient{r, func() { _ = send(result{flush: true}) }}
+	}
 	reader, ok := a.readers.Get().(*bounce.Reader)
 	if !ok {
 		reader = new(bounce.Reader)
@@ -154,6 +171,7 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, emit func(
 	if a.opt.lines {
 		all = reader.Lines
 	}
+	emit := func(r probe.Report) error { return send(result{report: r, flush: r.Failure == nil}) }
 	index := 1
 	for rep, err := range all(r) {
 		if err != nil {
@@ -282,23 +300,23 @@ type output interface {
 	Close() error
 }
 
-func (a *app) output() output {
+func (a *app) output(to io.Writer) output {
 	switch {
 	case a.plugin != nil:
 		return a.plugin
 	case a.opt.letter != "" || a.opt.output == "eml":
-		return a.letter()
+		return a.letter(to)
 	case a.opt.output == "html":
-		return &report.HTML{Out: a.Out, Words: a.words}
+		return &report.HTML{Out: to, Words: a.words}
 	case a.opt.output == "text":
-		return a.text()
+		return a.text(to)
 	}
-	return report.NewJSON(a.Out, a.opt.output == "json")
+	return report.NewJSON(to, a.opt.output == "json")
 }
 
 // letter is for the colleague unless the other side is named.
-func (a *app) letter() output {
-	l := &report.Letter{Out: a.Out, To: report.Colleague, Words: []*report.Words{a.words}}
+func (a *app) letter(to io.Writer) output {
+	l := &report.Letter{Out: to, To: report.Colleague, Words: []*report.Words{a.words}}
 	if a.opt.letter == string(report.Remote) {
 		l.To = report.Remote
 		l.Words = a.bilingual
@@ -330,8 +348,8 @@ func (o *onlyFirst) Write(v any) error {
 
 func (o *onlyFirst) Close() error { return o.to.Close() }
 
-func (a *app) text() *report.Text {
-	return &report.Text{Out: a.Out, Words: a.words, Colours: a.colours()}
+func (a *app) text(to io.Writer) *report.Text {
+	return &report.Text{Out: to, Words: a.words, Colours: a.colours()}
 }
 
 // written words the error of a write.

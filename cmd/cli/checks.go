@@ -65,7 +65,7 @@ func (a *app) ask(ctx context.Context, k check, r *probe.Runner, targets []strin
 	if jobs == 0 {
 		jobs = a.jobs()
 	}
-	out := a.output()
+	out := a.output(a.Out)
 	err := inOrder(ctx, jobs, slices.Values(targets),
 		func(ctx context.Context, t string, send func(any) error) { _ = send(k.run(ctx, r, t)) },
 		func(_ string, got any) error {

@@ -33,7 +33,7 @@ func (a *app) explainCommand() *cobra.Command {
 }
 
 func (a *app) explainAll(c *classify.Classifier, args []string) error {
-	out := a.output()
+	out := a.output(a.Out)
 	for _, arg := range args {
 		e := explain(c, arg)
 		if e.Category == classify.Unknown {

@@ -38,7 +38,7 @@ func (a *app) render(in *bufio.Reader, name string) error {
 	if err == nil && array {
 		_, err = dec.Token()
 	}
-	out := a.output()
+	out := a.output(a.Out)
 	n := 0
 	for ; err == nil && dec.More(); n++ {
 		var raw json.RawMessage

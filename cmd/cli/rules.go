@@ -35,7 +35,7 @@ func (a *app) rulesList() error {
 	if err != nil {
 		return err
 	}
-	out := a.output()
+	out := a.output(a.Out)
 	for _, r := range c.Rules() {
 		if err := written(out.Write(report.NewRule(r))); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (a *app) rulesTest() error {
 		proofs.Examples += len(r.Example)
 		proofs.Counters += len(r.Counter)
 	}
-	out := a.output()
+	out := a.output(a.Out)
 	if err := written(out.Write(proofs)); err != nil {
 		return err
 	}

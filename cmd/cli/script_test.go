@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,13 +18,15 @@ import (
 
 // The stories of testdata/script run this test's own binary as diagnose.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"diagnose": func() {
+	programs := maps.Clone(otherSides)
+	programs["diagnose"] = func() {
 		os.Exit(Main(context.Background(), Env{
 			Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 			Hostname:  func() (string, error) { return "mail.example.org", nil },
 			ConfigDir: func() (string, error) { return os.Getenv("HOME"), nil },
 		}))
-	}})
+	}
+	testscript.Main(m, programs)
 }
 
 // zones are what the stories' name server knows. Everything is on loopback.

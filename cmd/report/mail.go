@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"mime"
@@ -112,5 +111,5 @@ func messageID(from string, now time.Time, body []byte) string {
 	h := sha256.New()
 	fmt.Fprintln(h, from, now.UnixNano())
 	h.Write(body)
-	return "<" + hex.EncodeToString(h.Sum(nil)[:12]) + "@" + domain + ">"
+	return fmt.Sprintf("<%x@%s>", h.Sum(nil)[:12], domain)
 }
