@@ -14,11 +14,13 @@ import (
 type DMARC struct {
 	Domain     string // where the record was looked for last: the domain, else its organizational domain
 	Status     Status // OK: a record applies; NoData and NXDomain: none does
+	Bogus      bool   // ServFail because DNSSEC does not validate
 	Record     string // raw
 	Policy     string // none, quarantine, reject; "" where no record applies
 	Percent    int    // how much of the failing mail the policy is meant for, 0 to 100
 	StrictSPF  bool   // only the very same domain is aligned (aspf=s)
 	StrictDKIM bool   // as above (adkim=s)
+	Server     string
 	Took       time.Duration
 	Err        string // as in [Answer], or what is wrong with the records
 }
@@ -63,7 +65,7 @@ func organizational(domain string) string {
 // from "p".
 func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
 	a := askBelow(ctx, r, "_dmarc", domain, TypeTXT)
-	d := DMARC{Domain: domain, Status: a.Status, Err: a.Err}
+	d := DMARC{Domain: domain, Status: a.Status, Bogus: a.Bogus, Server: a.Server, Err: a.Err}
 	if a.Status != OK {
 		return d
 	}
@@ -73,7 +75,7 @@ func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
 			continue
 		}
 		if d.Record != "" {
-			return DMARC{Domain: domain, Status: NoData, Err: "more than one DMARC record"}
+			return DMARC{Domain: domain, Status: NoData, Server: a.Server, Err: "more than one DMARC record"}
 		}
 		d.Status, d.Record = OK, rec.Text
 	}
