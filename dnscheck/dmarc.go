@@ -10,28 +10,70 @@ import (
 )
 
 // DMARC is what a domain asks receivers to do with mail in its name that
-// neither SPF nor DKIM vouches for (RFC 7489).
+// neither SPF nor DKIM vouches for (RFC 7489, and RFC 9989 after it).
 type DMARC struct {
-	Domain     string // where the record was looked for last: the domain, else its organizational domain
+	Domain     string // where the record is; without any, the organizational domain, where it would best be
 	Status     Status // OK: a record applies; NoData and NXDomain: none does
+	Bogus      bool   // ServFail because DNSSEC does not validate
 	Record     string // raw
 	Policy     string // none, quarantine, reject; "" where no record applies
+	Testing    bool   // the policy is only being tested (t=y): nothing is to be refused for it
 	Percent    int    // how much of the failing mail the policy is meant for, 0 to 100
 	StrictSPF  bool   // only the very same domain is aligned (aspf=s)
 	StrictDKIM bool   // as above (adkim=s)
+	Server     string
 	Took       time.Duration
 	Err        string // as in [Answer], or what is wrong with the records
 }
 
-// CheckDMARC finds the policy for mail from a domain (RFC 7489 section 6.6.3).
+// CheckDMARC finds the policy for mail from a domain: its own record, else one
+// above it.
 func CheckDMARC(ctx context.Context, r Resolver, domain string) DMARC {
 	start := time.Now()
 	d := dmarcAt(ctx, r, display(domain), "p")
-	if org := organizational(d.Domain); d.Status.Absent() && d.Err == "" && org != d.Domain {
-		d = dmarcAt(ctx, r, org, "sp")
+	if d.Status.Absent() && d.Err == "" {
+		d = inherited(ctx, r, d)
 	}
 	d.Took = time.Since(start)
 	return d
+}
+
+// inherited walks up from a domain without a record to the one that speaks for
+// it: the highest, or the first that says it is no public suffix's (psd=n),
+// and a public suffix's own (psd=y) only where nothing below it has any (the
+// tree walk of RFC 9989). RFC 7489 asks at the organizational domain alone,
+// which is nearly always the same.
+func inherited(ctx context.Context, r Resolver, own DMARC) DMARC {
+	found := own
+	found.Domain = organizational(own.Domain)
+	for _, above := range ancestors(own.Domain) {
+		d := dmarcAt(ctx, r, above, "sp")
+		tags, _ := tagList(d.Record)
+		suffix := strings.EqualFold(tags["psd"], "y")
+		switch {
+		case found.Status == OK && (suffix || !d.Status.Known()):
+			return found
+		case d.Status == OK:
+			found = d
+		case !d.Status.Known():
+			return d
+		}
+		if suffix || strings.EqualFold(tags["psd"], "n") {
+			break
+		}
+	}
+	return found
+}
+
+// ancestors are the names above a domain, the nearest first. Of a long one the
+// middle is left out, so that no more than eight are asked in all.
+func ancestors(domain string) (above []string) {
+	labels := strings.Split(domain, ".")[1:]
+	labels = labels[max(0, len(labels)-7):]
+	for i := range labels {
+		above = append(above, strings.Join(labels[i:], "."))
+	}
+	return above
 }
 
 // Aligned says which of the domains that SPF and DKIM passed for are aligned
@@ -63,7 +105,7 @@ func organizational(domain string) string {
 // from "p".
 func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
 	a := askBelow(ctx, r, "_dmarc", domain, TypeTXT)
-	d := DMARC{Domain: domain, Status: a.Status, Err: a.Err}
+	d := DMARC{Domain: domain, Status: a.Status, Bogus: a.Bogus, Server: a.Server, Err: a.Err}
 	if a.Status != OK {
 		return d
 	}
@@ -73,7 +115,7 @@ func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
 			continue
 		}
 		if d.Record != "" {
-			return DMARC{Domain: domain, Status: NoData, Err: "more than one DMARC record"}
+			return DMARC{Domain: domain, Status: NoData, Server: a.Server, Err: "more than one DMARC record"}
 		}
 		d.Status, d.Record = OK, rec.Text
 	}
@@ -83,12 +125,13 @@ func dmarcAt(ctx context.Context, r Resolver, domain, tag string) DMARC {
 	return d
 }
 
-// read takes the tags of the record; a value that RFC 7489 does not know
+// read takes the tags of the record; a value that DMARC does not know
 // counts as not given (section 6.3).
 func (d *DMARC) read(tag string) {
 	tags, _ := tagList(d.Record)
 	d.StrictSPF = strings.EqualFold(tags["aspf"], "s")
 	d.StrictDKIM = strings.EqualFold(tags["adkim"], "s")
+	d.Testing = strings.EqualFold(tags["t"], "y")
 	d.Percent = 100
 	if n, err := strconv.ParseUint(tags["pct"], 10, 8); err == nil && n <= 100 {
 		d.Percent = int(n)
@@ -100,5 +143,5 @@ func (d *DMARC) read(tag string) {
 			return
 		}
 	}
-	d.Err = "no policy that RFC 7489 knows"
+	d.Err = "no policy that DMARC knows"
 }

@@ -90,7 +90,13 @@ func TestCheckSPFCannotTellWhereOneFamilyFails(t *testing.T) {
 func TestCheckDMARC(t *testing.T) {
 	const zone = `
 		example.net.           300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
-		co.uk.                 300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		uk.                    300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		net.                   300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		bank.                  300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		_dmarc.bank.           300 IN TXT "v=DMARC1; p=reject; psd=y"
+		_dmarc.big.bank.       300 IN TXT "v=DMARC1; p=none"
+		_dmarc.fails.net.      300 IN TXT "unrelated"
+		_dmarc.dept.example.net. 300 IN TXT "v=DMARC1; p=none; psd=n"
 		_dmarc.example.net.    300 IN TXT "unrelated"
 		_dmarc.example.net.    300 IN TXT "v=DMARC1; p=Reject; sp = quarantine; rua=mailto:d@example.net"
 		_dmarc.own.example.net. 300 IN TXT "v=DMARC1;p=none"
@@ -111,6 +117,12 @@ func TestCheckDMARC(t *testing.T) {
 		{"two.example.net", "two.example.net", dnscheck.NoData, ""},
 		{"odd.example.net", "odd.example.net", dnscheck.OK, ""},
 		{"other.co.uk", "other.co.uk", dnscheck.NXDomain, ""},
+		{"a.other.co.uk", "other.co.uk", dnscheck.NXDomain, ""},
+		{"a.b.c.d.e.f.g.h.i.j.example.co.uk", "example.co.uk", dnscheck.OK, "quarantine"},
+		{"small.bank", "bank", dnscheck.OK, "reject"},
+		{"a.big.bank", "big.bank", dnscheck.OK, "none"},
+		{"a.dept.example.net", "dept.example.net", dnscheck.OK, "none"},
+		{"a.fails.net", "net", dnscheck.Refused, ""},
 		{"fails.example.net", "fails.example.net", dnscheck.Refused, ""},
 		{"no name", "no name", dnscheck.Failed, ""},
 		{"", "", dnscheck.Failed, ""},
@@ -118,9 +130,13 @@ func TestCheckDMARC(t *testing.T) {
 	for _, tt := range tests {
 		s := dnstest.New(t, zone)
 		s.Fault("_dmarc.fails.example.net", dnstest.Refuse)
+		s.Fault("_dmarc.net", dnstest.Refuse)
 		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), tt.domain)
 		if d.Domain != tt.at || d.Status != tt.status || d.Policy != tt.policy || (d.Policy != "") == (d.Err != "" || d.Status != dnscheck.OK) {
 			t.Errorf("%s: %+v", tt.domain, d)
+		}
+		if n := len(s.Queries()); n > 8 {
+			t.Errorf("%s took %d questions", tt.domain, n)
 		}
 	}
 }
@@ -165,7 +181,7 @@ func TestDMARCTags(t *testing.T) {
 		{"", 100, false, false},
 		{"; pct=20; aspf=s; adkim=r", 20, true, false},
 		{";pct=0;adkim = S", 0, false, true},
-		{"; pct=101; aspf=strict", 100, false, false},
+		{"; t=n; pct=101; aspf=strict", 100, false, false},
 		{"; pct=-1; pct=50", 100, false, false},
 	}
 	for _, tt := range tests {

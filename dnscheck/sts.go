@@ -29,6 +29,7 @@ type STS struct {
 	MX      []string      // names of mail servers, or *.domain for any name one label longer
 	MaxAge  time.Duration // how long senders keep the policy, at most 31,557,600 s
 	Problem Problem
+	Server  string // who answered for the announcement
 	Took    time.Duration
 	Err     string // as in [Answer], or the evidence of the problem
 }
@@ -109,7 +110,7 @@ func CheckSTS(ctx context.Context, r Resolver, fetch *http.Client, domain string
 
 // announced reads the TXT records (RFC 8461 section 3.1).
 func (s *STS) announced(a Answer) {
-	s.Status, s.Bogus, s.Err = a.Status, a.Bogus, a.Err
+	s.Status, s.Bogus, s.Server, s.Err = a.Status, a.Bogus, a.Server, a.Err
 	var records []string
 	for _, rec := range a.Found() {
 		if declares(rec.Text, "STSv1") {

@@ -36,6 +36,11 @@ type Finding struct {
 	Addresses *dnscheck.Addresses `json:"-"`
 	Reverse   *dnscheck.Reverse   `json:"-"`
 	SPF       *dnscheck.SPF       `json:"-"`
+	DKIM      *dnscheck.DKIM      `json:"-"`
+	DMARC     *dnscheck.DMARC     `json:"-"`
+	STS       *dnscheck.STS       `json:"-"`
+	DANE      *dnscheck.DANE      `json:"-"`
+	NS        *dnscheck.Authority `json:"-"`
 	Session   *smtpcheck.Session  `json:"-"`
 
 	Named *classify.Classification `json:"-"` // of the refusal that StepRcpt met; nil where it met none

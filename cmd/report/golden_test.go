@@ -246,6 +246,9 @@ func everyCode() probe.Report {
 		"port": "25", "postmaster": "250 2.1.5 Ok", "provider": "Example Mail", "random": "450 4.1.1 later", "reason": "see https://bl.example.com", "recipients": "120", "record": "v=spf1 -all",
 		"reference": "https://example.com/form", "relayhost": "relay.example.org", "reply": "550 no", "reverse": "25.2.0.192.in-addr.arpa.",
 		"sender": "example.org", "sending": "192.0.2.25", "server": "127.0.0.1:53", "silent": "slow.example.com", "size": "31457280",
+		"selector": "s1", "algorithm": "rsa", "bits": "2048", "at": "example.net", "status": "servfail", "name": "_25._tcp.mx.example.net",
+		"zone": "example.net", "servers": "6", "serving": "2", "lame": "ns1.example.net [192.0.2.1]", "faulty": "ns2.example.net [192.0.2.2]",
+		"homeless": "ns3.example.net", "unasked": "ns4.example.net [2001:db8::4]",
 		"target": "x y", "tls": "expired", "tries": "2", "url": "https://bl.example.com/lookup",
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.text)) {

@@ -210,6 +210,7 @@ func codes(t *testing.T) map[string]string {
 		// Codes that are put together, and what can be put behind the dot.
 		"finding.mx.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.address.": {"servfail", "refused", "timeout", "failed", "blind"},
 		"finding.ptr.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.spf.": c.constants("dnscheck", "Result"),
+		"finding.dkim.": behind("dkim-", c.constants("dnscheck", "Problem")), "finding.sts.": behind("sts-", c.constants("dnscheck", "Problem")),
 		"finding.named.": c.constants("rbl", "Status"),
 		"finding.rcpt.":  without(c.constants("smtpcheck", "MailboxVerdict"), ""),
 		"finding.smtp.":  {"unreachable", "timeout", "closed", "failed"}, "finding.smtp.ehlo-": {"timeout", "closed", "not-smtp", "failed"},
@@ -229,6 +230,16 @@ func codes(t *testing.T) map[string]string {
 		}
 	}
 	return c.used
+}
+
+// behind are the values that begin alike, without the beginning.
+func behind(prefix string, list []string) (out []string) {
+	for _, v := range list {
+		if rest, ok := strings.CutPrefix(v, prefix); ok {
+			out = append(out, rest)
+		}
+	}
+	return out
 }
 
 func without(list []string, v string) []string {
@@ -331,7 +342,7 @@ func literal(e ast.Expr) (string, bool) {
 	return s, err == nil
 }
 
-var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
+var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|dkim|dmarc|sts|dane|ns|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
 
 // wholeKey is a key of a family whose keys are not put together.
 var wholeKey = regexp.MustCompile(`^(label|hint|explain|man|letter|html)\.[a-z-]*[a-z]$`)
