@@ -365,7 +365,7 @@ func (v *view) vantage() Vantage {
 	}); {
 	case answered:
 		out.Port25 = "open"
-	case len(v.controls) > 0 && len(withCode(v.controls, "control.failed")) == len(v.controls):
+	case len(v.controls) >= 2 && all(v.controls, "control.failed"):
 		out.Port25 = "closed"
 	}
 	return out

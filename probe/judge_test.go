@@ -126,6 +126,7 @@ var (
 	cutShort   = fails(smtpcheck.Failed)
 	controlUp  = look(StepControl, control4)
 	controlOff = look(StepControl, control4, timeoutTCP)
+	otherOff   = look(StepControl, "203.0.113.201", timeoutTCP)
 )
 
 func left(step string, check Check, code string) Finding {
@@ -314,15 +315,17 @@ var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	{name: "timeouts while the control answers", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlUp}, want: Confirmed, because: "control.ok smtp.timeout"},
 	{name: "one try is no evidence", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, oneTry(look(StepSMTP, mx1, timeoutTCP)), controlUp}, want: Inconclusive},
 	{name: "no control to compare with", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), left(StepControl, CheckControl, "skipped.no-control")}, want: Inconclusive, limits: "no-control"},
-	{name: "every control fails from the address that sent", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Confirmed, because: "control.failed", limits: "port25-closed"},
-	{name: "every control fails from a laptop", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), by(ByConfiguration)}, findings: []Finding{ok1, elsewhere(look(StepSMTP, mx1, timeoutTCP)), controlOff}, want: Inconclusive, limits: "port25-closed"},
-	{name: "every control fails, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Inconclusive},
+	{name: "every control fails from the address that sent", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff}, want: Confirmed, because: "control.failed", limits: "port25-closed"},
+	{name: "every control fails from a laptop", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), by(ByConfiguration)}, findings: []Finding{ok1, elsewhere(look(StepSMTP, mx1, timeoutTCP)), controlOff, otherOff}, want: Inconclusive, limits: "port25-closed"},
+	{name: "every control fails, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff}, want: Inconclusive},
 	{name: "unreachable here, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlUp}, want: Consistent, limits: "vantage"},
 	{name: "a control cut short does not close port 25", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), look(StepControl, control4, cutShort)}, want: Inconclusive, limits: "no-control"},
 	{name: "a control that a lying resolver made private does not close port 25", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), look(StepControl, control4, fails(smtpcheck.Blocked))}, want: Inconclusive, limits: "no-control"},
+	{name: "a single control that fails may be down itself", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Inconclusive, limits: "no-control", unsaid: "port25-closed"},
+	{name: "two controls fail, but one of them in the other family", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, look(StepControl, control6, timeoutTCP)}, want: Inconclusive, limits: "no-control"},
 	{name: "one control failed, the other was not asked", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, left(StepControl, CheckControl, "skipped.limit")}, want: Inconclusive},
 	{name: "port 25 is open where another host answers", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), remote("", mx2)}, findings: []Finding{ok2, look(StepSMTP, mx1), look(StepSMTP, mx2, timeoutTCP), controlOff}, want: Consistent, limits: "hosts-differ"},
-	{name: "IPv6 is closed here, IPv4 is theirs", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp, look(StepControl, control6, timeoutTCP)}, want: Confirmed, because: "control.ok smtp.refused", limits: "family-closed"},
+	{name: "IPv6 is closed here, IPv4 is theirs", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp, look(StepControl, control6, timeoutTCP), look(StepControl, "2001:db8:3::2", timeoutTCP)}, want: Confirmed, because: "control.ok smtp.refused", limits: "family-closed"},
 	{name: "no control in the family that failed", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp}, want: Consistent, limits: "no-control"},
 	{name: "an address was left out", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok2, look(StepSMTP, mx1, refusedTCP), left(StepSMTP, CheckSMTP, "skipped.hosts"), controlUp}, want: Inconclusive},
 	{name: "an MX could not be resolved", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{mxOf(dnscheck.OK, mxHost("mx1.example.net", mx1), dnscheck.MXHost{Addresses: dnscheck.Addresses{Host: "mx2.example.net", V4: dnscheck.Timeout}}), look(StepSMTP, mx1, refusedTCP), controlUp}, want: Consistent, limits: "not-all-seen"},
@@ -617,7 +620,7 @@ func TestVantageSaysFromWhereItWasLooked(t *testing.T) {
 	if want := (Vantage{"198.51.100.9", "198.51.100.9", "reply", "192.0.2.53:53", "open"}); v.Vantage != want {
 		t.Errorf("%+v", v.Vantage)
 	}
-	closed := Judge(classify.Classification{Category: classify.ConnectionFailed}, subject(), []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff})
+	closed := Judge(classify.Classification{Category: classify.ConnectionFailed}, subject(), []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff})
 	if closed.Vantage.Port25 != "closed" {
 		t.Errorf("port 25 is %s", closed.Vantage.Port25)
 	}

@@ -434,10 +434,20 @@ func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
 	if s.Check == CheckMX {
-		mx := dnscheck.CheckMX(ctx, r.resolver, t.name)
-		return findMX(mx)
+		f := findMX(dnscheck.CheckMX(ctx, r.resolver, t.name))
+		if f.Code == "mx.implicit" && r.madeUp(ctx) {
+			f.Outcome, f.Code, f.MX = UnknownOC, "mx.invented", &dnscheck.MX{Domain: t.name, Status: dnscheck.Failed}
+		}
+		return f
 	}
 	return findAddresses(dnscheck.CheckAddresses(ctx, r.resolver, t.name))
+}
+
+// madeUp says whether the resolver has an address for a name that cannot exist
+// (RFC 6761 section 6.4): then one that it has for a domain without an MX is
+// no evidence of the domain.
+func (r *run) madeUp(ctx context.Context) bool {
+	return len(dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs) > 0
 }
 
 func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {
