@@ -57,7 +57,8 @@ func (v *view) connectFailures() []Finding {
 
 // port25 says what is known of our way out in the family of a connection that
 // failed: open where any server of it ever spoke to us, closed where every
-// control host was asked and failed.
+// control host was asked and failed, and there were two: one that fails may be
+// down itself.
 func (v *view) port25(failed Finding) string {
 	var family []Finding
 	for _, f := range slices.Concat(v.sessions, v.controls) {
@@ -71,7 +72,7 @@ func (v *view) port25(failed Finding) string {
 			family = append(family, f)
 		}
 	}
-	if all(family, "control.failed") && all(v.controls, "control.ok", "control.failed") {
+	if len(family) >= 2 && all(family, "control.failed") && all(v.controls, "control.ok", "control.failed") {
 		return "closed"
 	}
 	return "unknown"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
@@ -28,6 +29,7 @@ func Judge(c classify.Classification, s Subject, findings []Finding) Verificatio
 	v := newView(c, s, findings)
 	v.judge()
 	v.gates()
+	v.keepInMind()
 	v.alsoSee()
 	return Verification{
 		Verdict: v.verdict, Category: v.category, Because: v.because(),
@@ -110,8 +112,7 @@ func (v *view) is(verdict Verdict, rests ...Finding) {
 // message was sent, and to whom it was sent.
 func (v *view) contradicted(by classify.Category, rests ...Finding) bool {
 	switch {
-	case v.s.old():
-		v.limit("old-bounce", nil)
+	case v.s.old(): // which is said in the end
 	case overSMTP(rests) && v.theirReport():
 		v.limitTheirs()
 	case overSMTP(rests) && aboutUs(by) && !v.atSender():
@@ -215,6 +216,17 @@ func (v *view) sure() bool {
 	return v.s.sure(by)
 }
 
+// keepInMind says what bounds every verdict: that what is seen is not of the
+// bounce's time, or not of now.
+func (v *view) keepInMind() {
+	if v.s.old() {
+		v.limit("old-bounce", map[string]string{"days": itoa(int64(v.s.Now.Sub(v.s.BouncedAt) / (24 * time.Hour)))})
+	}
+	if f, ok := v.rcpt(); ok && f.Args["remembered"] != "" {
+		v.limit("remembered", map[string]string{"at": f.Args["remembered"]})
+	}
+}
+
 // weaken takes a verdict back to what may still be said: a confirmation is
 // then only consistent, and a clearance clears nothing.
 func (v *view) weaken() {
@@ -254,9 +266,18 @@ func (v *view) sending() ([]netip.Addr, SendingBy) {
 	return nil, ByNobody
 }
 
-// outbound is our end of the connections that were made.
+// outbound is our end of the connections that were made, as others see it
+// where that is known.
 func (v *view) outbound() string {
-	for _, f := range slices.Concat(v.sessions, v.controls) {
+	if _, seen := v.translated(); seen != "" {
+		return seen
+	}
+	return v.local()
+}
+
+// local is our end of the connections as this machine sees it.
+func (v *view) local() string {
+	for _, f := range slices.Concat(v.controls, v.sessions) {
 		if l := f.Args["local"]; l != "" {
 			return l
 		}
@@ -264,9 +285,38 @@ func (v *view) outbound() string {
 	return ""
 }
 
-// atSender says whether it was looked from the address that sent: our end of
-// a connection is that address, or a server greeted us by it (behind NAT) and
-// not merely said our own greeting again. A relayhost sends from its own.
+// translated says whether something between us and the world (NAT, a proxy)
+// changes our address: what it is here, and as what it is seen. A control host
+// is believed; any other server only where it cannot be lying about a public
+// address of ours.
+func (v *view) translated() (local, seen string) {
+	for _, f := range slices.Concat(v.controls, v.sessions) {
+		if s := sighting(f); s.IsValid() && f.Args["local"] != "" && s.String() != f.Args["local"] {
+			here, err := netip.ParseAddr(f.Args["local"])
+			if f.Check == CheckControl || err == nil && here.IsPrivate() {
+				return f.Args["local"], s.String()
+			}
+		}
+	}
+	return "", ""
+}
+
+// sighting is the address that a server saw us by; invalid where it names
+// none, or one that nobody can have seen across the internet.
+func sighting(f Finding) netip.Addr {
+	if f.Session == nil {
+		return netip.Addr{}
+	}
+	a := f.Session.SeenAs
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is4() != f.Session.Addr.Addr().Unmap().Is4() {
+		return netip.Addr{}
+	}
+	return a
+}
+
+// atSender says whether it was looked from the address that sent: a server saw
+// us by it or, where none says, our end of a connection is that address. A
+// relayhost sends from its own.
 func (v *view) atSender() bool {
 	return v.lookedAtSender(slices.Concat(v.sessions, v.controls)...)
 }
@@ -276,16 +326,17 @@ func (v *view) lookedAtSender(looks ...Finding) bool {
 	if v.s.Ours.Relayhost != "" || by == ByMachine || by == ByNobody {
 		return false
 	}
-	return slices.ContainsFunc(looks, func(f Finding) bool { return f.Session != nil && cameFrom(f, addrs) })
+	return slices.ContainsFunc(looks, func(f Finding) bool { return f.Session != nil && v.cameFrom(f, addrs) })
 }
 
-// cameFrom says whether our end of a session was one of addrs.
-func cameFrom(f Finding, addrs []netip.Addr) bool {
-	return slices.ContainsFunc(addrs, func(a netip.Addr) bool {
-		literal := "[" + a.String() + "]"
-		return f.Args["local"] == a.String() || strings.Contains(strings.Join(f.Session.EHLO.Lines, " "), literal) &&
-			!slices.Contains(f.Session.Transcript, "C: EHLO "+literal)
-	})
+// cameFrom says whether the other end of a session saw one of addrs. Our own
+// idea of our address counts for nothing where it is known to be translated.
+func (v *view) cameFrom(f Finding, addrs []netip.Addr) bool {
+	if seen := sighting(f); seen.IsValid() {
+		return slices.Contains(addrs, seen)
+	}
+	local, _ := v.translated()
+	return f.Args["local"] != local && slices.ContainsFunc(addrs, func(a netip.Addr) bool { return f.Args["local"] == a.String() })
 }
 
 // decidedAtSender says whether the sessions that a verdict rests on were held
@@ -314,7 +365,7 @@ func (v *view) vantage() Vantage {
 	}); {
 	case answered:
 		out.Port25 = "open"
-	case len(v.controls) > 0 && len(withCode(v.controls, "control.failed")) == len(v.controls):
+	case len(v.controls) >= 2 && all(v.controls, "control.failed"):
 		out.Port25 = "closed"
 	}
 	return out
@@ -423,6 +474,9 @@ func (v *view) alsoSee() {
 			}
 		}
 		v.notAmongMX()
+	}
+	if local, seen := v.translated(); seen != "" {
+		v.also = append(v.also, Seen{"nat", map[string]string{"local": local, "seen": seen}})
 	}
 	rests := v.because()
 	for _, f := range v.all {

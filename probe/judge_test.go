@@ -110,6 +110,10 @@ func from(ip string) func(*smtpcheck.Session) {
 	return func(s *smtpcheck.Session) { s.Local = netip.AddrPortFrom(netip.MustParseAddr(ip), 40000) }
 }
 
+func seenBy(ip string) func(*smtpcheck.Session) {
+	return func(s *smtpcheck.Session) { s.SeenAs = netip.MustParseAddr(ip) }
+}
+
 func size(n int64) func(*smtpcheck.Session) { return func(s *smtpcheck.Session) { s.Size = n } }
 
 func withTLS(x smtpcheck.TLS) func(*smtpcheck.Session) {
@@ -122,6 +126,7 @@ var (
 	cutShort   = fails(smtpcheck.Failed)
 	controlUp  = look(StepControl, control4)
 	controlOff = look(StepControl, control4, timeoutTCP)
+	otherOff   = look(StepControl, "203.0.113.201", timeoutTCP)
 )
 
 func left(step string, check Check, code string) Finding {
@@ -282,10 +287,10 @@ var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	{name: "refused in the greeting, let in now", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Cleared, because: "smtp.greets"},
 	{name: "let in from a laptop", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, from("198.51.100.200"))}, want: Inconclusive, limits: "vantage"},
 	{name: "refused from a laptop", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, says(554, "no"), from("198.51.100.200"))}, want: Consistent, limits: "vantage"},
-	{name: "let in from behind NAT, by the address that sent", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, from("10.0.0.5"), func(s *smtpcheck.Session) { s.EHLO.Lines = []string{"mx Hello mail.example.org [198.51.100.9]"} })}, want: Cleared},
-	{name: "our own words said back do not show our address", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, from("10.0.0.5"), func(s *smtpcheck.Session) {
-		s.EHLO.Lines, s.Transcript = []string{"Hello [198.51.100.9]"}, []string{"C: EHLO [198.51.100.9]"}
-	})}, want: Inconclusive, limits: "vantage"},
+	{name: "let in from behind NAT, by the address that sent", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, from("10.0.0.5"), seenBy("198.51.100.9"))}, want: Cleared, also: "nat"},
+	{name: "an address of ours that is translated on the way is not the one that sent", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1), look(StepControl, control4, seenBy("198.51.100.200"))}, want: Inconclusive, limits: "vantage", also: "nat"},
+	{name: "a stranger's word for it does not move us", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok2, look(StepSMTP, mx1), look(StepSMTP, mx2, seenBy("198.51.100.200"))}, want: Cleared},
+	{name: "an address that nobody can have seen from there", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1, seenBy("192.168.1.1"))}, want: Cleared},
 	{name: "a machine that may not be the sender", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), machine}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Inconclusive, limits: "sending-address-guessed"},
 	{name: "nobody knows who sent", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), machine}, findings: []Finding{ok1, look(StepSMTP, mx1, func(s *smtpcheck.Session) { s.Local = netip.AddrPort{} })}, want: Inconclusive},
 	{name: "refused at RCPT: a greeting settles nothing", category: classify.Rejected, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "stage"},
@@ -310,15 +315,17 @@ var judgements = slices.Concat(mailboxJudgements(), []judgement{
 	{name: "timeouts while the control answers", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlUp}, want: Confirmed, because: "control.ok smtp.timeout"},
 	{name: "one try is no evidence", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, oneTry(look(StepSMTP, mx1, timeoutTCP)), controlUp}, want: Inconclusive},
 	{name: "no control to compare with", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), left(StepControl, CheckControl, "skipped.no-control")}, want: Inconclusive, limits: "no-control"},
-	{name: "every control fails from the address that sent", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Confirmed, because: "control.failed", limits: "port25-closed"},
-	{name: "every control fails from a laptop", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), by(ByConfiguration)}, findings: []Finding{ok1, elsewhere(look(StepSMTP, mx1, timeoutTCP)), controlOff}, want: Inconclusive, limits: "port25-closed"},
-	{name: "every control fails, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Inconclusive},
+	{name: "every control fails from the address that sent", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff}, want: Confirmed, because: "control.failed", limits: "port25-closed"},
+	{name: "every control fails from a laptop", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), by(ByConfiguration)}, findings: []Finding{ok1, elsewhere(look(StepSMTP, mx1, timeoutTCP)), controlOff, otherOff}, want: Inconclusive, limits: "port25-closed"},
+	{name: "every control fails, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff}, want: Inconclusive},
 	{name: "unreachable here, but a relayhost sends", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), relayed}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlUp}, want: Consistent, limits: "vantage"},
 	{name: "a control cut short does not close port 25", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), look(StepControl, control4, cutShort)}, want: Inconclusive, limits: "no-control"},
 	{name: "a control that a lying resolver made private does not close port 25", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), look(StepControl, control4, fails(smtpcheck.Blocked))}, want: Inconclusive, limits: "no-control"},
+	{name: "a single control that fails may be down itself", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff}, want: Inconclusive, limits: "no-control", unsaid: "port25-closed"},
+	{name: "two controls fail, but one of them in the other family", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, look(StepControl, control6, timeoutTCP)}, want: Inconclusive, limits: "no-control"},
 	{name: "one control failed, the other was not asked", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, left(StepControl, CheckControl, "skipped.limit")}, want: Inconclusive},
 	{name: "port 25 is open where another host answers", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect), remote("", mx2)}, findings: []Finding{ok2, look(StepSMTP, mx1), look(StepSMTP, mx2, timeoutTCP), controlOff}, want: Consistent, limits: "hosts-differ"},
-	{name: "IPv6 is closed here, IPv4 is theirs", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp, look(StepControl, control6, timeoutTCP)}, want: Confirmed, because: "control.ok smtp.refused", limits: "family-closed"},
+	{name: "IPv6 is closed here, IPv4 is theirs", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp, look(StepControl, control6, timeoutTCP), look(StepControl, "2001:db8:3::2", timeoutTCP)}, want: Confirmed, because: "control.ok smtp.refused", limits: "family-closed"},
 	{name: "no control in the family that failed", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok46, look(StepSMTP, mx1, refusedTCP), look(StepSMTP, mx6, timeoutTCP), controlUp}, want: Consistent, limits: "no-control"},
 	{name: "an address was left out", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{ok2, look(StepSMTP, mx1, refusedTCP), left(StepSMTP, CheckSMTP, "skipped.hosts"), controlUp}, want: Inconclusive},
 	{name: "an MX could not be resolved", category: classify.ConnectionFailed, subject: []func(*Subject){stage(bounce.StageConnect)}, findings: []Finding{mxOf(dnscheck.OK, mxHost("mx1.example.net", mx1), dnscheck.MXHost{Addresses: dnscheck.Addresses{Host: "mx2.example.net", V4: dnscheck.Timeout}}), look(StepSMTP, mx1, refusedTCP), controlUp}, want: Consistent, limits: "not-all-seen"},
@@ -512,6 +519,9 @@ func TestLessKnowledgeNeverMakesAVerdictFirmer(t *testing.T) {
 		c := j.classification()
 		before := Judge(c, s, j.findings)
 		for i, f := range j.findings {
+			if sighting(f).IsValid() { // that our address is another than we think is knowledge that weakens
+				continue
+			}
 			for _, less := range []Finding{
 				{Step: f.Step, Check: f.Check, Target: f.Target, Outcome: Skipped, Code: "skipped.time", Args: map[string]string{}},
 				unknown(f),
@@ -610,9 +620,13 @@ func TestVantageSaysFromWhereItWasLooked(t *testing.T) {
 	if want := (Vantage{"198.51.100.9", "198.51.100.9", "reply", "192.0.2.53:53", "open"}); v.Vantage != want {
 		t.Errorf("%+v", v.Vantage)
 	}
-	closed := Judge(classify.Classification{Category: classify.ConnectionFailed}, subject(), []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff})
+	closed := Judge(classify.Classification{Category: classify.ConnectionFailed}, subject(), []Finding{ok1, look(StepSMTP, mx1, timeoutTCP), controlOff, otherOff})
 	if closed.Vantage.Port25 != "closed" {
 		t.Errorf("port 25 is %s", closed.Vantage.Port25)
+	}
+	nat := Judge(classify.Classification{Category: classify.Rejected}, subject(), []Finding{ok1, look(StepSMTP, mx1, from("10.0.0.5")), look(StepControl, control4, from("10.0.0.5"), seenBy("198.51.100.9"))})
+	if nat.Vantage.OutboundIP != "198.51.100.9" {
+		t.Errorf("behind NAT we are seen as %s", nat.Vantage.OutboundIP)
 	}
 	if v.JudgedAt != "2026-03-04T12:00:00Z" || v.Bounced != "2026-03-04T11:00:00Z" {
 		t.Errorf("judged %s, bounced %s", v.JudgedAt, v.Bounced)

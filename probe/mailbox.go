@@ -45,21 +45,24 @@ func isHost(h bounce.Host, f Finding) bool {
 // and whichever server they name.
 func (r *run) askMailbox(ctx context.Context, mailbox string, t target) Finding {
 	addr := netip.AddrPortFrom(t.addr, r.port())
-	m := recollection(r.Runner, &r.mailboxes, strings.ToLower(mailbox))
-	s := r.recalled(ctx, m, mailboxMemory, addr, func() (smtpcheck.Session, bool) {
+	name := strings.ToLower(mailbox)
+	s := r.recalled(ctx, recollection(r.Runner, &r.mailboxes, name), mailboxMemory, "mailbox "+name, addr, func() (heard, bool) {
 		if !r.pause(ctx) { // it has just had our look at it
-			return smtpcheck.Session{Addr: addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed, Err: context.Cause(ctx).Error()}, false
+			return neverBegan(ctx, addr), false
 		}
 		s := r.session(ctx, addr, t.name, r.policy.Mailbox, smtpcheck.Options{Rcpt: mailbox, RandomName: r.random()})
-		return s, s.Mail.Accepted() // the mailbox was named then
+		return heard{Session: s, tries: 1}, s.Mail.Accepted() // the mailbox was named then
 	})
 	host := t.name
 	if s.Addr != addr { // it was asked for elsewhere, earlier
 		host = s.Addr.Addr().String()
 	}
-	f := r.located(findRcpt(s, mailbox, host))
+	f := r.located(findRcpt(s.Session, mailbox, host))
+	if s.again {
+		f.Args["remembered"] = stamp(s.Started)
+	}
 	if refusal := s.Refusal(); r.Name != nil && refusal.Code != 0 && s.Mail.Code != 0 {
-		c := r.Name(refused(s, refusal, mailbox, host))
+		c := r.Name(refused(s.Session, refusal, mailbox, host))
 		f.Named = &c
 	}
 	return f

@@ -134,7 +134,7 @@ func TestSingleChecks(t *testing.T) {
 		{"only its DNS", nil, MXPlan("example.net", true), Healthy, func(r CheckReport) bool { return len(r.SMTP) == 0 && !r.MX.Null && !r.MX.Implicit }},
 		{"a domain that is not there", nil, MXPlan("gone.example.net", false), Faulty, nil},
 		{"a server that refuses while the control answers", func(t *testing.T) map[string]smtptest.Dialer {
-			return map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Refuse, "203.0.113.200:25": smtptest.Pipe(t, smtptest.Send("220 hi\r\n"), smtptest.Expect("QUIT"))}
+			return map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Refuse, "203.0.113.200:25": healthyHost(t)}
 		}, SMTPPlan("203.0.113.25"), Faulty, func(r CheckReport) bool { return r.SMTP[0].Result == "refused" && r.SMTP[0].Extensions != nil }},
 		{"a server that refuses with the control", func(*testing.T) map[string]smtptest.Dialer {
 			return map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Refuse, "203.0.113.200:25": smtptest.Refuse}

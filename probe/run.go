@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"net"
 	"net/netip"
 	"slices"
@@ -28,8 +29,9 @@ type Finding struct {
 	Outcome Outcome           `json:"outcome"`
 	Code    string            `json:"code"`
 	Args    map[string]string `json:"args"`
-	Started time.Time         `json:"started"`
+	Started time.Time         `json:"started"` // of what is remembered: when it was seen
 	TookMS  int64             `json:"took_ms"`
+	Needs   []string          `json:"needs,omitempty"` // the steps that it waited for
 	Lists   []List            `json:"lists,omitempty"`
 
 	MX        *dnscheck.MX        `json:"-"`
@@ -64,28 +66,22 @@ type Runner struct {
 	Now      func() time.Time                     // nil is time.Now
 	Progress func(done, total int)                // called as steps end; may be nil
 
+	Memory Memory // nil: nothing is remembered beyond this Runner
+
 	Name   func(bounce.Failure) classify.Classification // names a refusal of StepRcpt as that of a bounce; nil: it stays unnamed
 	Random func() string                                // a local part that nobody has; nil makes one that cannot be guessed
 
 	mu        sync.Mutex
+	sessions  map[host]*remembered
 	controls  map[netip.AddrPort]*remembered
 	mailboxes map[string]*remembered // in lower case
+	absent    string                 // see nobody
 }
 
-// controlMemory is how long the answer of a control host is believed; so many
-// failures in one run cost their operators one connection.
-const controlMemory = 10 * time.Minute
-
-// mailboxMemory is how long a mailbox is not asked for again. It lasts as long
-// as the Runner: nothing of it is written anywhere.
-const mailboxMemory = 24 * time.Hour
-
-// remembered is what a host said, and when; whoever reads or changes
-// it holds the turn.
-type remembered struct {
-	turn    chan struct{}
-	session smtpcheck.Session
-	at      time.Time
+// host is one address under the name by which its certificate is judged.
+type host struct {
+	addr netip.AddrPort
+	name string
 }
 
 // Look is one bounce's share of the network: however many failures it tells
@@ -147,6 +143,9 @@ func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 			defer close(run.done[s.ID])
 			run.await(ctx, s)
 			run.found[i] = run.take(ctx, s)
+			for j := range run.found[i] {
+				run.found[i][j].Needs = run.waitsFor(s)
+			}
 			if l.Progress != nil {
 				l.Progress(int(ended.Add(1)), len(plan))
 			}
@@ -207,15 +206,18 @@ type run struct {
 	found [][]Finding // by step; read only after its done channel is closed
 }
 
+// waitsFor are the steps of the plan that s needs.
+func (r *run) waitsFor(s Step) []string {
+	return slices.DeleteFunc(append(slices.Clone(s.Needs), s.From), func(id string) bool { return r.done[id] == nil })
+}
+
 // await blocks until the steps that s needs have ended.
 func (r *run) await(ctx context.Context, s Step) {
-	for _, id := range append(slices.Clone(s.Needs), s.From) {
-		if c, ok := r.done[id]; ok {
-			select {
-			case <-c:
-			case <-ctx.Done():
-				return
-			}
+	for _, id := range r.waitsFor(s) {
+		select {
+		case <-r.done[id]:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -437,10 +439,20 @@ func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
 	if s.Check == CheckMX {
-		mx := dnscheck.CheckMX(ctx, r.resolver, t.name)
-		return findMX(mx)
+		f := findMX(dnscheck.CheckMX(ctx, r.resolver, t.name))
+		if f.Code == "mx.implicit" && r.madeUp(ctx) {
+			f.Outcome, f.Code, f.MX = UnknownOC, "mx.invented", &dnscheck.MX{Domain: t.name, Status: dnscheck.Failed}
+		}
+		return f
 	}
 	return findAddresses(dnscheck.CheckAddresses(ctx, r.resolver, t.name))
+}
+
+// madeUp says whether the resolver has an address for a name that cannot exist
+// (RFC 6761 section 6.4): then one that it has for a domain without an MX is
+// no evidence of the domain.
+func (r *run) madeUp(ctx context.Context) bool {
+	return len(dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs) > 0
 }
 
 func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {
@@ -458,7 +470,7 @@ func (r *run) spf(ctx context.Context, s Step, t target) Finding {
 func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
-	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys}
+	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys, Nobody: r.nobody()}
 	var f Finding
 	switch {
 	case s.List == "":
@@ -472,6 +484,16 @@ func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
 		f.Target = t.addr.String()
 	}
 	return f
+}
+
+// nobody is a label that no name has, the same for the whole run.
+func (r *Runner) nobody() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.absent == "" {
+		r.absent = strings.ToLower(rand.Text())
+	}
+	return r.absent
 }
 
 // named is the list that a reply names: ours, or one that our table does not
@@ -499,20 +521,23 @@ func (r *Runner) defaultLists(kind rbl.Kind) []rbl.List {
 	return slices.Concat(rbl.Default(r.Lists, kind), rbl.Checker{Keys: r.Keys}.Keyed(r.Lists, kind))
 }
 
-// visit is one address's session; an address is visited once, whatever number
-// of steps and failures lead to it.
+// visit is one address's session; in one look an address is visited once,
+// whatever number of steps and failures lead to it.
 type visit struct {
-	done    chan struct{} // closed when the session has ended
-	name    string        // by which the certificate was judged
-	session smtpcheck.Session
-	tries   int
+	done chan struct{} // closed when the session has ended
+	name string        // by which the certificate was judged
+	heard
 }
 
 // smtp visits one address, and once more where no connection came about: one
 // lost packet is no evidence.
 func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
 	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
-	return r.located(findSession(v.session, v.name, v.tries))
+	f := findSession(v.Session, v.name, v.tries)
+	if v.again {
+		f.Started = v.Session.Started.UTC()
+	}
+	return r.located(f)
 }
 
 // located adds our end to a session that has none: of a connection that never
@@ -527,22 +552,34 @@ func (r *run) located(f Finding) Finding {
 }
 
 func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
-	r.mu.Lock()
+	r.Look.mu.Lock()
 	v, known := r.visits[addr]
 	if !known {
 		v = &visit{done: make(chan struct{}), name: name}
 		r.visits[addr] = v
 	}
-	r.mu.Unlock()
+	r.Look.mu.Unlock()
 	if known {
 		<-v.done
 		return v
 	}
 	defer close(v.done)
-	for v.tries = 1; ; v.tries++ {
-		v.session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
-		if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
-			return v
+	m := recollection(r.Runner, &r.sessions, host{addr, name})
+	v.heard = r.recalled(ctx, m, sessionMemory, "", addr, func() (heard, bool) { return r.tryTwice(ctx, addr, name) })
+	return v
+}
+
+// tryTwice goes through the usual session, and says whether it is worth
+// remembering: what was cut short is not.
+func (r *run) tryTwice(ctx context.Context, addr netip.AddrPort, name string) (h heard, keep bool) {
+	for h.tries = 1; ; h.tries++ {
+		h.Session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
+		failed := failedToConnect(h.Session)
+		if h.tries == 2 || !failed {
+			return h, h.Result != smtpcheck.Failed
+		}
+		if !r.pause(ctx) {
+			return h, false
 		}
 	}
 }
@@ -581,8 +618,8 @@ func unconnected(f Finding) bool {
 	return f.Session != nil && failedToConnect(*f.Session) && f.Args["tries"] != "1"
 }
 
-// control asks the control hosts for their greeting, and no more than that,
-// in each family in which a connection failed.
+// control asks the control hosts whether they answer, in each family in which
+// a connection failed.
 func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
 	var targets []netip.AddrPort
 	for _, c := range r.Controls[:min(len(r.Controls), r.policy.Controls)] {
@@ -606,7 +643,12 @@ func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
 		named[i] = target{t.String(), t.Addr()}
 	}
 	return r.each(s, named, func(t target) Finding {
-		return r.located(findControl(r.askControl(ctx, netip.MustParseAddrPort(t.name))))
+		h := r.askControl(ctx, netip.MustParseAddrPort(t.name))
+		f := findControl(h.Session)
+		if h.again {
+			f.Started = h.Session.Started.UTC()
+		}
+		return r.located(f)
 	})
 }
 
@@ -618,46 +660,14 @@ func (r *run) resolve(ctx context.Context, host string) []netip.Addr {
 	return dnscheck.CheckAddresses(ctx, r.resolver, host).Addrs
 }
 
-// askControl remembers what a control host said, for all bounces of the run.
-// What was cut short is not worth remembering.
-func (r *run) askControl(ctx context.Context, addr netip.AddrPort) smtpcheck.Session {
-	return r.recalled(ctx, recollection(r.Runner, &r.controls, addr), controlMemory, addr, func() (smtpcheck.Session, bool) {
-		ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
-		defer cancel()
-		s := smtpcheck.Check(ctx, r.dialer, addr, smtpcheck.Options{HELO: r.HELO, Greeting: r.policy.Greeting, GreetingOnly: true})
-		return s, s.Result != smtpcheck.Failed
+// askControl remembers what a control host said to this address of ours. It is
+// asked EHLO too, since many answer with the address that they see us by, but
+// for nothing beyond.
+func (r *run) askControl(ctx context.Context, addr netip.AddrPort) heard {
+	here, _ := r.route(addr.Addr())
+	key := "control " + addr.String() + " from " + here.String()
+	return r.recalled(ctx, recollection(r.Runner, &r.controls, addr), controlMemory, key, addr, func() (heard, bool) {
+		s := r.session(ctx, addr, "", r.policy.Step, smtpcheck.Options{NoTLS: true})
+		return heard{Session: s, tries: 1}, s.Result != smtpcheck.Failed
 	})
-}
-
-// recalled is what is remembered, or else what look sees, remembered where it
-// says so; those that come while it looks wait for what it sees. addr is only
-// for the session of those who cannot wait as long.
-func (r *run) recalled(ctx context.Context, m *remembered, memory time.Duration, addr netip.AddrPort, look func() (smtpcheck.Session, bool)) smtpcheck.Session {
-	select {
-	case m.turn <- struct{}{}:
-		defer func() { <-m.turn }()
-	case <-ctx.Done():
-		return smtpcheck.Session{Addr: addr, Phase: smtpcheck.PhaseConnect, Result: smtpcheck.Failed, Err: context.Cause(ctx).Error()}
-	}
-	if !m.at.IsZero() && r.now().Sub(m.at) < memory {
-		return m.session
-	}
-	s, keep := look()
-	if keep {
-		m.session, m.at = s, r.now()
-	}
-	return s
-}
-
-// recollection finds the place of what is remembered under a key.
-func recollection[K comparable](r *Runner, in *map[K]*remembered, key K) *remembered {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if *in == nil {
-		*in = make(map[K]*remembered)
-	}
-	if (*in)[key] == nil {
-		(*in)[key] = &remembered{turn: make(chan struct{}, 1)}
-	}
-	return (*in)[key]
 }

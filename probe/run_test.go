@@ -158,7 +158,7 @@ func TestControlsAreAskedOnlyAfterAFailureAndRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hosts := map[string]smtptest.Dialer{
 			"203.0.113.25:25":  smtptest.Refuse,
-			"203.0.113.200:25": smtptest.Pipe(t, smtptest.Send("220 control.example\r\n"), smtptest.Expect("QUIT"), smtptest.Send("221 bye\r\n")),
+			"203.0.113.200:25": healthyHost(t),
 		}
 		r, network, _ := testRunner(t, hosts)
 		began := time.Now()
@@ -176,7 +176,12 @@ func TestControlsAreAskedOnlyAfterAFailureAndRemembered(t *testing.T) {
 			both.Go(func() { run1(t, r, planFor("example.net", classify.ConnectionFailed)) })
 		}
 		both.Wait()
-		if n := len(network.dialed); n != 3+4 {
+		if n := len(network.dialed); n != 3 {
+			t.Errorf("within minutes the same servers were asked again: %v", network.dialed)
+		}
+		time.Sleep(6 * time.Minute)
+		run1(t, r, planFor("example.net", classify.ConnectionFailed))
+		if n := len(network.dialed); n != 3+2 {
 			t.Errorf("within ten minutes the control was asked again: %v", network.dialed)
 		}
 		time.Sleep(11 * time.Minute)
@@ -184,8 +189,8 @@ func TestControlsAreAskedOnlyAfterAFailureAndRemembered(t *testing.T) {
 			both.Go(func() { run1(t, r, planFor("example.net", classify.ConnectionFailed)) })
 		}
 		both.Wait()
-		if n := len(network.dialed); n != 7+5 {
-			t.Errorf("two at once should ask the control once: %v", network.dialed[7:])
+		if n := len(network.dialed); n != 5+3 {
+			t.Errorf("two at once should ask each server once: %v", network.dialed[5:])
 		}
 	})
 }
@@ -228,12 +233,13 @@ func TestSilentServerCostsItsGreetingTime(t *testing.T) {
 
 func TestDroppedConnectionsAreTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Drop, "203.0.113.200:25": smtptest.Drop})
+		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Drop, "203.0.113.200:25": smtptest.Drop, "203.0.113.201:25": smtptest.Drop})
+		r.Controls = []string{"control.example", "203.0.113.201"}
 		s := subject(stage(bounce.StageConnect))
 		c := classify.Classification{Category: classify.ConnectionFailed}
 		fs := run1(t, r, Plan(c, s))
 		v := Judge(c, s, fs)
-		if got := summary(fs); got != "mx:mx.ok smtp:smtp.timeout control:control.failed" || v.Verdict != Confirmed || v.Limits[0].Code != "port25-closed" {
+		if got := summary(fs); got != "mx:mx.ok smtp:smtp.timeout control:control.failed control:control.failed" || v.Verdict != Confirmed || v.Limits[0].Code != "port25-closed" {
 			t.Errorf("%s: %s %v", got, v.Verdict, v.Limits)
 		}
 	})
@@ -402,6 +408,34 @@ func TestCertificateIsJudgedByTheNameOfTheRefusingHost(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Some providers' resolvers answer with a web server of theirs where there is
+// nothing.
+func TestAnAddressThatTheResolverMadeUpIsNoMailServer(t *testing.T) {
+	for _, x := range []struct{ name, zone, want string }{
+		{"made up", "*.example.com. 300 IN A 203.0.113.80\n*.invalid. 300 IN A 203.0.113.80", "mx:mx.invented smtp:skipped.no-target"},
+		{"the domain's own", "*.example.com. 300 IN A 203.0.113.80", "mx:mx.implicit smtp:smtp.refused control:control.ok"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, network, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.80:25": smtptest.Refuse, "203.0.113.200:25": healthyHost(t)})
+				r.Resolver = dnstest.New(t, zones, x.zone).Resolver()
+				s := subject(func(s *Subject) { s.Domain = "gone.example.com" })
+				c := classify.Classification{Category: classify.DNSFailure}
+				v := Judge(c, s, run1(t, r, Plan(c, s)))
+				if got := summary(v.Findings); got != x.want || v.Verdict == Cleared {
+					t.Errorf("%s: %s", v.Verdict, got)
+				}
+				if x.name == "made up" && (v.Verdict != Inconclusive || len(network.dialed) > 0) {
+					t.Errorf("%s, dialled %v", v.Verdict, network.dialed)
+				}
+				if rep := NewCheckReport("gone.example.com", run1(t, r, MXPlan("gone.example.com", true))); (rep.Outcome == UnknownOC) != (x.name == "made up") {
+					t.Errorf("its DNS is %s", rep.Outcome)
+				}
+			})
+		})
+	}
 }
 
 func TestQueryBudgetLeavesTheRestUnknown(t *testing.T) {

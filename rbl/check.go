@@ -28,6 +28,7 @@ type Checker struct {
 	Parallel int               // lists asked at once; 0 means 64
 	Patience time.Duration     // with one list, for all its questions; 0 means 2.4 s
 	Keys     map[string]string // by zone or a parent of it, "dq.spamhaus.net"; secret
+	Nobody   string            // a label that no name has: sweeps that share it and a cache ask for it once; empty: another each time
 }
 
 // Try is how long a [dnscheck.Client] that asks block lists should wait before
@@ -193,13 +194,18 @@ func (c Checker) lies(ctx context.Context) []netip.Addr {
 	q := inquiry{resolver: c.Resolver}
 	var first, second []netip.Addr
 	var both sync.WaitGroup
-	both.Go(func() { _, first = q.addresses(ctx, randomLabel()+".invalid.") })
-	both.Go(func() { _, second = q.addresses(ctx, randomLabel()+".example.com.") })
+	both.Go(func() { _, first = q.addresses(ctx, c.nobody()+".invalid.") })
+	both.Go(func() { _, second = q.addresses(ctx, c.nobody()+".example.com.") })
 	both.Wait()
 	return append(first, second...)
 }
 
-func randomLabel() string { return strings.ToLower(rand.Text()) }
+func (c Checker) nobody() string {
+	if c.Nobody != "" {
+		return c.Nobody
+	}
+	return strings.ToLower(rand.Text())
+}
 
 // inquiry asks one list about one target.
 type inquiry struct {
@@ -209,6 +215,7 @@ type inquiry struct {
 	name     string // the question is name + suffix
 	suffix   string // the list's zone, with the key where it needs one: secret
 	key      string
+	nobody   string // as in Checker
 	result   Result
 	seen     []netip.Addr // every address that the status rests on
 }
@@ -229,7 +236,7 @@ func (c Checker) prepare(t target, lists []List) []inquiry {
 
 func (c Checker) inquire(l List, t target) inquiry {
 	fill := strings.NewReplacer("{ip}", t.shown, "{domain}", t.shown)
-	q := inquiry{resolver: c.Resolver, list: l, kind: t.kind, name: t.name, suffix: "." + l.Zone + "."}
+	q := inquiry{resolver: c.Resolver, list: l, kind: t.kind, name: t.name, suffix: "." + l.Zone + ".", nobody: c.nobody()}
 	q.result = Result{
 		Zone: l.Zone, Operator: l.Operator, Tier: l.Tier, Weight: l.Weight, Scope: l.Scope, Target: t.shown, Codes: []netip.Addr{},
 		LookupURL: fill.Replace(l.LookupURL), DelistURL: fill.Replace(l.DelistURL), DelistRule: l.DelistRule,
@@ -370,7 +377,7 @@ func (q *inquiry) proveSelective(ctx context.Context, effect Effect, labels stri
 func (q *inquiry) control(own, address, label string) string {
 	switch {
 	case own == "random":
-		return randomLabel()
+		return q.nobody
 	case own == "" && q.kind == DomainName:
 		return label
 	}

@@ -161,6 +161,7 @@ func (s *session) hello() error {
 	}
 	s.Size, s.SizeKnown = size(s.Extensions)
 	s.Limits = limits(s.Extensions)
+	s.SeenAs = seenAs(s.EHLO, s.opt.HELO, s.Addr.Addr())
 	if _, offered := s.Extensions["STARTTLS"]; offered {
 		s.TLS.Offered = true // and remains so over TLS, where it is not offered again
 	}

@@ -187,6 +187,7 @@ type Session struct {
 	Greeting   Reply
 	EHLO       Reply             // to the last EHLO; to HELO where that was tried and answered
 	Helo       bool              // EHLO was refused and HELO tried
+	SeenAs     netip.Addr        // our address as that reply names it: behind NAT not ours; the server's word, and invalid where it says none
 	Extensions map[string]string // of that EHLO: keyword, upper case -> its parameters; the first of equal ones
 	Size       int64             // of SIZE (RFC 1870): bytes; 0 where it announces none or no fixed limit
 	SizeKnown  bool              // SIZE was announced with a number

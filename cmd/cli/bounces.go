@@ -84,6 +84,7 @@ func (a *app) diagnoser() (*probe.Diagnoser, error) {
 		}
 		d.Runner.Progress = a.progress()
 		d.Runner.Name = c.Classify
+		d.Runner.Memory = a.memory()
 	}
 	return d, nil
 }

@@ -51,6 +51,7 @@ type Env struct {
 	Getenv    func(string) string
 	Hostname  func() (string, error)
 	ConfigDir func() (string, error) // the user's configuration folder
+	CacheDir  func() (string, error) // the user's cache folder; nil: nothing is kept between runs
 	Terminal  bool                   // Out is a terminal
 	Progress  bool                   // Err is one
 }

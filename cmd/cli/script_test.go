@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 			Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 			Hostname:  func() (string, error) { return "mail.example.org", nil },
 			ConfigDir: func() (string, error) { return os.Getenv("HOME"), nil },
+			CacheDir: func() (string, error) {
+				if dir := os.Getenv("CACHE"); dir != "" {
+					return dir, nil
+				}
+				return "", errors.New("no cache folder")
+			},
 		}))
 	}
 	testscript.Main(m, programs)

@@ -20,7 +20,8 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second one ends the process at once
 	status := cli.Main(ctx, cli.Env{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Hostname: os.Hostname, ConfigDir: os.UserConfigDir, Terminal: cli.IsTerminal(os.Stdout), Progress: cli.IsTerminal(os.Stderr),
+		Hostname: os.Hostname, ConfigDir: os.UserConfigDir, CacheDir: os.UserCacheDir,
+		Terminal: cli.IsTerminal(os.Stdout), Progress: cli.IsTerminal(os.Stderr),
 	})
 	stop()
 	os.Exit(status)
