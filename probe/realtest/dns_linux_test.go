@@ -133,6 +133,9 @@ func startLists(t *testing.T) lists {
 		writeList(t, zone, "")
 		args = append(args, zone+":ip4trie:"+zone)
 	}
+	// One that has closed answers for everybody.
+	write(t, dnsPath("njabl"), "$SOA 0 ns.lists.example. hostmaster.lists.example. 1 3600 600 86400 0\n$NS 3600 ns.lists.example.\n0.0.0.0/0 :127.0.0.2:closed\n")
+	args = append(args, "dnsbl.njabl.org:ip4trie:njabl")
 	l := lists{start(t, args...)}
 	for _, zone := range zones {
 		l.await(t, zone, "127.0.0.2", "127.0.0.2")

@@ -157,8 +157,8 @@ func (r eximRemote) set(t *testing.T, addr, policy string) {
 	r.plan(addr, policy)
 }
 
-// smtpdRemote is an OpenSMTPD for each address. A policy is a filter, without
-// its name.
+// smtpdRemote is an OpenSMTPD for each address. A policy is a filter without
+// its name, or "users: " and the mailbox that it knows besides.
 type smtpdRemote struct {
 	mu       sync.Mutex
 	policies map[string]string
@@ -183,11 +183,14 @@ func (r *smtpdRemote) run(t *testing.T, addr, policy string) {
 	}
 	filter := ""
 	listen := fmt.Sprintf("listen on %s port 25 hostname mx.smtpd.example", addr)
-	if policy != "" {
+	config := read(t, workDir+"/opensmtpd/smtpd.conf")
+	if user, ok := strings.CutPrefix(policy, "users: "); ok {
+		config = strings.Replace(config, "{ dave", "{ "+user+" = vmail, dave", 1)
+	} else if policy != "" {
 		filter, listen = fmt.Sprintf("filter \"policy\" %s\n", policy), listen+" filter \"policy\""
 	}
 	conf := filepath.Join(workDir, r.space(), addr+".conf")
-	write(t, conf, filter+listen+"\n"+read(t, workDir+"/opensmtpd/smtpd.conf"))
+	write(t, conf, filter+listen+"\n"+config)
 	// Each has the spool and the socket that were compiled in to itself.
 	script := `mount -t tmpfs -o mode=711 tmpfs /var/spool/smtpd && mount -t tmpfs tmpfs /var/run && exec "$@"`
 	d := start(t, within(r.space(), "sh", "-c", script, "sh", lab("sbin/smtpd"), "-d", "-f", conf)...)
