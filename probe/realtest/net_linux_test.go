@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,13 +17,14 @@ import (
 )
 
 const (
-	workDir  = "/run/realtest"  // on the child's own tmpfs
+	workDir  = "/run/lab"       // on the child's own tmpfs
 	patience = 30 * time.Second // for anything to come about: mostly far under one, 10 with the lists down
 )
 
-// takeOver makes the child's mounts its own, puts a fresh file system on /run –
-// where the network namespaces are named, and where we work – and points the
-// system's resolver at unbound.
+// takeOver makes the child's mounts its own and puts fresh file systems on /run
+// – where the network namespaces are named, and where we work – and on /var,
+// where Exim and OpenSMTPD expect their spools. It copies the lab's
+// configurations to where we work, and points the system's resolver at unbound.
 func takeOver(t *testing.T) {
 	t.Helper()
 	resolvConf, err := filepath.EvalSymlinks("/etc/resolv.conf")
@@ -32,6 +34,14 @@ func takeOver(t *testing.T) {
 	mount(t, "", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "")
 	mount(t, "proc", "/proc", "proc", 0, "")
 	mount(t, "tmpfs", "/run", "tmpfs", 0, "mode=0755")
+	if err := os.CopyFS(workDir, os.DirFS("../../testdata/lab")); err != nil {
+		t.Fatal(err)
+	}
+	bind(t, extracted(), filepath.Join(workDir, "root"))
+	mount(t, "tmpfs", "/var", "tmpfs", 0, "mode=0755")
+	for _, dir := range []string{"lib/exim4", "lib/opensmtpd/empty", "spool/smtpd", "mail", "run", "tmp"} {
+		makeDir(t, filepath.Join("/var", dir))
+	}
 	// The system's own may be a link into the /run that was just covered.
 	if err := os.MkdirAll(filepath.Dir(resolvConf), 0o755); err != nil {
 		t.Fatal(err)
@@ -39,10 +49,54 @@ func takeOver(t *testing.T) {
 	if _, err := os.Stat(resolvConf); err != nil {
 		write(t, resolvConf, "")
 	}
-	ours := filepath.Join(workDir, "resolv.conf")
-	write(t, ours, "nameserver "+resolverAddr+"\n")
-	mount(t, ours, resolvConf, "", syscall.MS_BIND, "")
+	cover(t, resolvConf, "nameserver "+resolverAddr+"\n")
+	addUsers(t, "Debian-exim", "opensmtpd", "opensmtpq", "vmail")
+	bind(t, filepath.Join(workDir, "root/usr/libexec"), "/usr/libexec")
+	knowLibraries(t)
 }
+
+// cover puts another file over one of the system's, for us alone.
+func cover(t *testing.T, path, text string) {
+	t.Helper()
+	own := filepath.Join(workDir, "etc", filepath.Base(path))
+	write(t, own, text)
+	mount(t, own, path, "", syscall.MS_BIND, "")
+}
+
+// addUsers adds users that the servers run as, each with a group of its name.
+func addUsers(t *testing.T, names ...string) {
+	t.Helper()
+	passwd, group := read(t, "/etc/passwd"), read(t, "/etc/group")
+	for i, name := range names {
+		passwd += fmt.Sprintf("%s:x:%d:%[2]d::/var/lib/opensmtpd/empty:/bin/sh\n", name, 60_001+i)
+		group += fmt.Sprintf("%s:x:%d:\n", name, 60_001+i)
+	}
+	cover(t, "/etc/passwd", passwd)
+	cover(t, "/etc/group", group)
+}
+
+// knowLibraries lets the loader find the extracted libraries. A variable would
+// not do: the loader ignores it for a program that changes its user.
+func knowLibraries(t *testing.T) {
+	t.Helper()
+	conf, cache := filepath.Join(workDir, "etc/ld.conf"), filepath.Join(workDir, "etc/ld.cache")
+	dirs := filepath.Join(workDir, "root/usr/lib") + "\n"
+	under, err := filepath.Glob(filepath.Join(workDir, "root/*/lib/*-linux-gnu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	also, err := filepath.Glob(filepath.Join(workDir, "root/lib/*-linux-gnu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs += strings.Join(append(under, also...), "\n") + "\n"
+	write(t, conf, dirs)
+	run(t, "ldconfig", "-X", "-C", cache, "-f", conf)
+	mount(t, cache, "/etc/ld.so.cache", "", syscall.MS_BIND, "")
+}
+
+// lab is the path of a program that was extracted and not installed.
+func lab(program string) string { return filepath.Join(workDir, "root/usr", program) }
 
 func mount(t *testing.T, source, target, kind string, flags uintptr, data string) {
 	t.Helper()
@@ -51,34 +105,83 @@ func mount(t *testing.T, source, target, kind string, flags uintptr, data string
 	}
 }
 
-// buildNetwork makes the three networks. The child's own namespace is the
-// router.
+func bind(t *testing.T, source, target string) {
+	t.Helper()
+	makeDir(t, target)
+	mount(t, source, target, "", syscall.MS_BIND, "")
+}
+
+func makeDir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The namespaces, each with a network of 62 addresses, the first of which is
+// the router's. The child's own namespace is the router.
+var networks = map[string]string{
+	"postfix":        "198.51.100.0", // ours
+	"exim":           "198.51.100.64",
+	"remote-postfix": "203.0.113.0", // theirs
+	"remote-exim":    "203.0.113.64",
+	"remote-smtpd":   "203.0.113.128",
+	"control":        "203.0.113.192",
+}
+
+// nth is an address of a namespace's network; the first is the router's.
+func nth(space string, n int) string {
+	addr := netip.MustParseAddr(networks[space])
+	for range n {
+		addr = addr.Next()
+	}
+	return addr.String()
+}
+
+// buildNetwork makes the networks. Every address of the remote ones is there,
+// whether something listens or not.
 func buildNetwork(t *testing.T) {
 	t.Helper()
 	run(t, "ip", "link", "set", "lo", "up")
 	for _, addr := range []string{resolverAddr, authorityAddr, listsAddr} {
-		run(t, "ip", "addr", "add", addr+"/32", "dev", "lo")
+		run(t, "ip", "addr", "replace", addr+"/32", "dev", "lo")
 	}
-	attach(t, "ours", "198.51.100.1", ourAddr)
-	attach(t, "theirs", "203.0.113.1", theirAddrs...)
+	for space := range networks {
+		attach(t, space)
+	}
 	write(t, "/proc/sys/net/ipv4/ip_forward", "1")
+	run(t, "nft", `table ip lab {
+	set lost { type ipv4_addr; }
+	chain forward {
+		type filter hook forward priority 0
+		ip daddr @lost tcp dport 25 drop
+	}
+}`)
 }
 
-// attach makes a namespace with these addresses, all in the /24 of the router's
-// own address there.
-func attach(t *testing.T, name, router string, addrs ...string) {
+// attach makes a namespace and its network.
+func attach(t *testing.T, space string) {
 	t.Helper()
-	run(t, "ip", "netns", "add", name)
-	run(t, "ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-	run(t, "ip", "addr", "add", router+"/24", "dev", name)
-	run(t, "ip", "link", "set", name, "up")
-	for _, addr := range addrs {
-		run(t, "ip", "-n", name, "addr", "add", addr+"/24", "dev", "eth0")
+	run(t, "ip", "netns", "add", space)
+	run(t, "ip", "link", "add", space, "type", "veth", "peer", "name", "eth0", "netns", space)
+	run(t, "ip", "addr", "add", nth(space, 1)+"/26", "dev", space)
+	run(t, "ip", "link", "set", space, "up")
+	addrs := ""
+	for n := 2; n < 63; n++ {
+		addrs += "addr add " + nth(space, n) + "/26 dev eth0\n"
 	}
-	run(t, "ip", "-n", name, "link", "set", "lo", "up")
-	run(t, "ip", "-n", name, "link", "set", "eth0", "up")
-	run(t, "ip", "-n", name, "route", "add", "default", "via", router)
+	batch := filepath.Join(workDir, "etc", space+".ip")
+	write(t, batch, addrs)
+	run(t, "ip", "-n", space, "-batch", batch)
+	run(t, "ip", "-n", space, "link", "set", "lo", "up")
+	run(t, "ip", "-n", space, "link", "set", "eth0", "up")
+	run(t, "ip", "-n", space, "route", "add", "default", "via", nth(space, 1))
 }
+
+// lose drops what goes to port 25 of an address; find lets it through again.
+func lose(t *testing.T, addr string) { run(t, "nft", "add element ip lab lost { "+addr+" }") }
+
+func find(t *testing.T, addr string) { run(t, "nft", "delete element ip lab lost { "+addr+" }") }
 
 // closePort25 does what many providers do: our port 25 does not get out, to
 // whomever it goes.
@@ -87,7 +190,7 @@ func closePort25(t *testing.T, _ *world) {
 	run(t, "nft", `table ip provider {
 	chain forward {
 		type filter hook forward priority 0
-		ip saddr `+ourAddr+` tcp dport 25 reject with icmp admin-prohibited
+		ip saddr 198.51.100.0/24 tcp dport 25 reject with icmp admin-prohibited
 	}
 }`)
 }
@@ -103,7 +206,7 @@ func countPort25(t *testing.T) (packets func() int) {
 	run(t, "nft", `table ip watch {
 	chain forward {
 		type filter hook forward priority 0
-		ip saddr `+ourAddr+` tcp dport 25 tcp flags & (syn | ack) == syn counter
+		ip saddr 198.51.100.0/24 tcp dport 25 tcp flags & (syn | ack) == syn counter
 	}
 }`)
 	counter := regexp.MustCompile(`counter packets (\d+) `)
@@ -215,4 +318,13 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", path, err))
 	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
