@@ -180,7 +180,7 @@ func codes(t *testing.T) map[string]string {
 		"list.":       c.constants("rbl", "Status"), "check.rbl.": c.constants("rbl", "Verdict"),
 		"check.mx.": {"healthy", "faulty", "unknown"}, "check.ptr.": {"healthy", "faulty", "unknown"}, "check.smtp.": {"healthy", "faulty", "unknown"},
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
-		"tls.":     c.named("smtpcheck", "Problem"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
+		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
 		"category.": c.slugs(), "name.": c.slugs(),
 		"explain.": c.perSlug(".cause", ".remedy"),
 		// Codes that are put together, and what can be put behind the dot.
