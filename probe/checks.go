@@ -107,9 +107,26 @@ func smtpJSON(s smtpcheck.Session) SMTP {
 		out.Greeting = replyText(s.Greeting)
 	}
 	if s.TLS.Result != "" {
-		out.TLS = &TLS{s.TLS.Version, s.TLS.Subject, s.TLS.Issuer, stamp(s.TLS.NotAfter), s.TLS.Problem}
+		out.TLS = &TLS{s.TLS.Version, s.TLS.Subject, s.TLS.Issuer, stamp(s.TLS.NotAfter), s.TLS.Problem, s.TLS.Err}
+	}
+	if out.STARTTLS = startTLS(s); out.STARTTLS == TLSRefused {
+		out.TLS.Error = replyText(s.TLS.Reply)
 	}
 	return out
+}
+
+func startTLS(s smtpcheck.Session) STARTTLS {
+	switch {
+	case s.TLS.Result == smtpcheck.Accepted:
+		return Encrypted
+	case s.TLS.Result == smtpcheck.Rejected:
+		return TLSRefused
+	case s.TLS.Result != "":
+		return TLSBroken
+	case s.EHLO.Accepted() && !s.TLS.Offered:
+		return NotOffered
+	}
+	return ""
 }
 
 func texts(addrs []netip.Addr) []string {

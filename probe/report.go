@@ -195,9 +195,22 @@ type SMTP struct {
 	Result     string            `json:"result"`
 	Greeting   string            `json:"greeting"`
 	Extensions map[string]string `json:"extensions"`
+	STARTTLS   STARTTLS          `json:"starttls,omitempty"`
 	TLS        *TLS              `json:"tls,omitempty"`
 	Transcript []string          `json:"transcript"`
 }
+
+// STARTTLS is what became of encryption in a session; empty where the session
+// did not get as far.
+type STARTTLS string
+
+// The outcomes of STARTTLS. Whether the certificate is good is another matter.
+const (
+	Encrypted  STARTTLS = "encrypted"
+	NotOffered STARTTLS = "not-offered" // EHLO does not list it
+	TLSRefused STARTTLS = "refused"     // it lists it, and refuses the command
+	TLSBroken  STARTTLS = "broken"      // the command or the handshake came to nothing
+)
 
 // TLS is what STARTTLS led to.
 type TLS struct {
@@ -206,6 +219,7 @@ type TLS struct {
 	Issuer   string `json:"issuer"`
 	NotAfter string `json:"not_after"`
 	Problem  string `json:"problem"`
+	Error    string `json:"error,omitempty"` // in the network's or the server's own words
 }
 
 // ListReport is the answer of the block lists on one target.

@@ -7,6 +7,7 @@ import (
 
 	"diagnose/probe"
 	"diagnose/rbl"
+	"diagnose/smtpcheck"
 )
 
 // Check writes the answer of a single check.
@@ -15,21 +16,36 @@ func (t *Text) Check(r probe.CheckReport) error {
 	t.line(t.Colours.outcome(r.Outcome, t.say("check."+question(r)+"."+string(r.Outcome), args)))
 	t.table(r.Findings)
 	for _, s := range r.SMTP {
-		if s.TLS != nil {
-			t.line("  " + t.certificate(s))
+		if s.STARTTLS != "" || s.TLS != nil {
+			t.line("  " + t.encryption(s))
 		}
 	}
 	return t.flush()
 }
 
+// encryption tells what became of STARTTLS.
+func (t *Text) encryption(s probe.SMTP) string {
+	if s.STARTTLS == probe.Encrypted || s.STARTTLS == "" { // what was saved long ago tells no more
+		return t.certificate(s)
+	}
+	args := map[string]string{"address": s.Address}
+	if s.TLS != nil {
+		args["error"] = s.TLS.Error
+	}
+	return t.say("starttls."+string(s.STARTTLS), args)
+}
+
 // certificate tells of the certificate that a server showed.
 func (t *Text) certificate(s probe.SMTP) string {
-	key := "label.certificate"
+	key, issuer := "label.certificate", s.TLS.Issuer
 	if s.TLS.Problem != "" {
 		key = "label.certificate-bad"
 	}
+	if s.TLS.Problem == smtpcheck.ProblemSelfSigned { // it says so
+		issuer = ""
+	}
 	return t.say(key, map[string]string{
-		"address": s.Address, "version": s.TLS.Version, "subject": s.TLS.Subject, "until": s.TLS.NotAfter,
+		"address": s.Address, "version": s.TLS.Version, "subject": s.TLS.Subject, "until": s.TLS.NotAfter, "issuer": issuer,
 		"problem": t.say("tls."+s.TLS.Problem, nil),
 	})
 }
@@ -63,7 +79,7 @@ func (t *Text) Lists(r probe.ListReport) error {
 	outcome := map[rbl.Verdict]probe.Outcome{rbl.VerdictListed: probe.Faulty, rbl.VerdictClean: probe.Healthy, rbl.VerdictUnknown: probe.UnknownOC}[r.Verdict]
 	t.line(t.Colours.outcome(outcome, t.listAnswer(r)))
 	for _, l := range append(on, silent...) {
-		t.line("  " + t.listWords(l))
+		t.list("  ", l)
 	}
 	for _, n := range r.Notes {
 		t.line("  " + t.say("limit."+n.Code, n.Args))
@@ -80,6 +96,15 @@ func (t *Text) listAnswer(r probe.ListReport) string {
 	return t.say("check.rbl."+string(r.Verdict), args)
 }
 
+// list writes one list's answer and, of a listing, how to get off it.
+func (t *Text) list(indent string, l probe.List) {
+	t.line(indent + t.listWords(l))
+	args := map[string]string{"url": cmp.Or(l.DelistURL, l.LookupURL), "rule": l.DelistRule}
+	if l.Status == rbl.Listed && (args["url"] != "" || args["rule"] != "") {
+		t.line(indent + "  " + t.say("label.delist", args))
+	}
+}
+
 // listWords is one list's answer in a line.
 func (t *Text) listWords(l probe.List) string {
 	status := t.say("list."+string(l.Status), nil)
@@ -88,14 +113,18 @@ func (t *Text) listWords(l probe.List) string {
 	if !ok {
 		colour = unsure
 	}
+	url := l.LookupURL
+	if l.Status == rbl.Listed { // it has a line of its own
+		url = ""
+	}
 	codes := make([]string, len(l.Codes))
 	for i, c := range l.Codes {
 		codes[i] = c.String()
 	}
 	return t.Colours.paint(colour, t.Words.Pad(status, t.statusWidth())) + "  " + t.say("label.list", map[string]string{
 		"zone": l.Zone, "codes": strings.Join(codes, " "), "meaning": t.args(map[string]string{"meaning": l.Meaning})["meaning"], "reason": l.Reason,
-		"closed": l.Closed, "died": t.died(l), "rule": l.DelistRule,
-		"scope": t.scope(l), "url": cmp.Or(l.DelistURL, l.LookupURL),
+		"closed": l.Closed, "died": t.died(l),
+		"scope": t.scope(l), "url": url,
 	})
 }
 

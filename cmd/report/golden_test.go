@@ -302,9 +302,11 @@ func checkReports() []any {
 	}
 	good := check("mx.example.net", probe.Healthy, smtp(probe.Healthy, "smtp.greets"))
 	good.SMTP = []probe.SMTP{
-		{Address: "203.0.113.25:25", TLS: &probe.TLS{Version: "TLS 1.3", Subject: "mx.example.net", NotAfter: "2027-01-01T00:00:00Z"}},
-		{Address: "203.0.113.26:25", TLS: &probe.TLS{Version: "TLS 1.2", Subject: "mx.example.net", NotAfter: "2025-01-01T00:00:00Z", Problem: "expired"}},
-		{Address: "203.0.113.27:25", TLS: &probe.TLS{Problem: "handshake"}},
+		{Address: "203.0.113.25:25", STARTTLS: probe.Encrypted, TLS: &probe.TLS{Version: "TLS 1.3", Subject: "mx.example.net", Issuer: "Example CA", NotAfter: "2027-01-01T00:00:00Z"}},
+		{Address: "203.0.113.26:25", STARTTLS: probe.Encrypted, TLS: &probe.TLS{Version: "TLS 1.2", Subject: "mx.example.net", NotAfter: "2025-01-01T00:00:00Z", Problem: "expired"}},
+		{Address: "203.0.113.27:25", STARTTLS: probe.TLSBroken, TLS: &probe.TLS{Problem: "handshake", Error: "EOF"}},
+		{Address: "203.0.113.28:25", STARTTLS: probe.TLSRefused, TLS: &probe.TLS{Error: "454 TLS not available"}},
+		{Address: "203.0.113.29:25", STARTTLS: probe.NotOffered},
 		{Address: "203.0.113.28:25"},
 	}
 	return []any{

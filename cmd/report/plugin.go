@@ -223,7 +223,7 @@ func (t *Text) badCertificates(r probe.CheckReport) (out []string) {
 		days, known := daysLeft(r, s)
 		bad := s.TLS != nil && s.TLS.Problem != "" && s.TLS.Problem != smtpcheck.ProblemNoRoots
 		if bad || known && days < certificateDays {
-			out = append(out, t.certificate(s))
+			out = append(out, t.encryption(s))
 		}
 	}
 	return out

@@ -363,7 +363,7 @@ func (t *Text) table(findings []probe.Finding) {
 		t.line(line)
 		for _, l := range f.Lists {
 			if f.Step == probe.StepLists && (l.Status == rbl.Listed || l.Status == rbl.AllowListed) {
-				t.line(strings.Repeat(" ", width[0]+4) + t.listWords(l))
+				t.list(strings.Repeat(" ", width[0]+4), l)
 			}
 		}
 	}

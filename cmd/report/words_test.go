@@ -200,7 +200,7 @@ func codes(t *testing.T) map[string]string {
 		"list.":       c.constants("rbl", "Status"), "check.rbl.": c.constants("rbl", "Verdict"),
 		"check.mx.": {"healthy", "faulty", "unknown"}, "check.ptr.": {"healthy", "faulty", "unknown"}, "check.smtp.": {"healthy", "faulty", "unknown"},
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
-		"tls.":     c.named("smtpcheck", "Problem"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
+		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
 		"category.": c.slugs(), "name.": c.slugs(),
 		"letter.dear-": c.constants("cmd/report", "Addressee"), "letter.end-": c.constants("cmd/report", "Addressee"),
 		"letter.now-": append(c.constants("probe", "Verdict"), "offline"), "letter.whose-": append(c.constants("probe", "Party"), "nobody"),
