@@ -11,13 +11,16 @@ import (
 )
 
 // MXPlan asks whether a domain takes mail: MX, addresses and, unless dnsOnly,
-// port 25 of each.
-func MXPlan(domain string, dnsOnly bool) []Step {
-	mx := Step{ID: StepMX, Check: CheckMX, Target: domain}
-	if dnsOnly {
-		return []Step{mx}
+// port 25 of each; authoritative: what each of its name servers says, too.
+func MXPlan(domain string, dnsOnly, authoritative bool) []Step {
+	plan := []Step{{ID: StepMX, Check: CheckMX, Target: domain}, {ID: StepPrivate, Check: CheckPrivate, Needs: []string{StepMX}}}
+	if authoritative {
+		plan = append(plan, Step{ID: StepNS, Check: CheckNS, Target: domain})
 	}
-	return []Step{mx, {ID: StepSMTP, Check: CheckSMTP, From: StepMX}, {ID: StepControl, Check: CheckControl, Needs: []string{StepSMTP}}}
+	if dnsOnly {
+		return plan
+	}
+	return append(plan, Step{ID: StepSMTP, Check: CheckSMTP, From: StepMX}, Step{ID: StepControl, Check: CheckControl, Needs: []string{StepSMTP}})
 }
 
 // PTRPlan asks for the reverse DNS of an address.
@@ -57,10 +60,28 @@ func NewCheckReport(target string, findings []Finding) CheckReport {
 	switch {
 	case !slices.ContainsFunc(findings, func(f Finding) bool { return f.Outcome != Skipped }):
 		out.Outcome = UnknownOC // nothing was looked at
+	case out.Outcome == Healthy && onlyPrivate(findings):
+		out.Outcome = Faulty
 	case out.Outcome == Healthy:
 		out.Outcome = v.waysIn()
 	}
 	return out
+}
+
+// examples are the prefixes of documentation. Where a domain leads there, it is
+// in somebody's test bed.
+var examples = prefixes("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20")
+
+// onlyPrivate says whether all of a domain's addresses are inside somebody's
+// network.
+func onlyPrivate(findings []Finding) bool {
+	private := 0
+	for _, f := range findings {
+		if ip, err := netip.ParseAddr(f.Target); f.Code == "mx.private" && err == nil && !within(examples, ip) {
+			private++
+		}
+	}
+	return private > 0 && private == len(addressesOf(findings))
 }
 
 // waysIn is the outcome of the sessions: healthy where one greets.

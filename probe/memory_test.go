@@ -111,7 +111,7 @@ func TestAServerIsRememberedUnderTheNameThatItWasJudgedBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, network, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)})
 		run1(t, r, SMTPPlan("203.0.113.25"))
-		fs := run1(t, r, MXPlan("example.net", false))
+		fs := run1(t, r, MXPlan("example.net", false, false))
 		if len(network.dialed) != 2 || fs[1].Args["host"] != "mx1.example.net" {
 			t.Errorf("dialled %v, as %s", network.dialed, fs[1].Args["host"])
 		}
@@ -121,9 +121,9 @@ func TestAServerIsRememberedUnderTheNameThatItWasJudgedBy(t *testing.T) {
 func TestWhatIsRememberedIsShownAsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)})
-		first := run1(t, r, MXPlan("example.net", false))[1]
+		first := run1(t, r, MXPlan("example.net", false, false))[1]
 		time.Sleep(time.Minute)
-		if again := run1(t, r, MXPlan("example.net", false))[1]; !again.Started.Equal(first.Started) {
+		if again := run1(t, r, MXPlan("example.net", false, false))[1]; !again.Started.Equal(first.Started) {
 			t.Errorf("seen at %s, said to be at %s", first.Started, again.Started)
 		}
 	})

@@ -17,6 +17,11 @@ const (
 	CheckSMTP    Check = "smtp"    // port 25 of an address, to the end of EHLO
 	CheckSPF     Check = "spf"     // SPF of the sender's domain for the sending address
 	CheckControl Check = "control" // port 25 of a known-good host: does it get out of here at all?
+	CheckDKIM    Check = "dkim"    // a key of the sender's domain
+	CheckDMARC   Check = "dmarc"   // the policy for mail in the name of a domain
+	CheckSTS     Check = "sts"     // the MTA-STS policy of a domain
+	CheckDANE    Check = "dane"    // the TLSA records of the mail servers
+	CheckNS      Check = "ns"      // the name servers of a domain, each asked itself
 )
 
 // The steps of a plan, by name.
@@ -33,23 +38,30 @@ const (
 	StepHELO     = "helo"      // addresses of the name that we greet with
 	StepSenderMX = "sender-mx" // mail routing of the sender's domain
 	StepSPF      = "spf"
+	StepDKIM     = "dkim"
+	StepDMARC    = "dmarc"
+	StepSTS      = "sts"
+	StepDANE     = "dane" // of the hosts of StepMX
+	StepNS       = "ns"
 	StepRcpt     = "rcpt" // asks one mail server for the recipient's mailbox; only where that was asked for
 )
 
 // Step is one look that a plan asks for.
 type Step struct {
-	ID     string
-	Check  Check
-	Target string      // what to look at; empty where From gives it
-	Name   string      // CheckSMTP: the host's, where Target is its address
-	From   string      // the step whose addresses are the targets, one finding for each
-	Needs  []string    // further steps that must have ended before this one starts
-	List   string      // CheckRBL: ask only this list ...
-	Except string      // ... or all default ones but this
-	HELO   string      // CheckSPF: the name we greet with
-	Sender string      // CheckSPF: the envelope sender
-	Rcpt   string      // StepRcpt: the mailbox ...
-	At     bounce.Host // ... and the host that refused it; empty: the best of the domain's mail servers
+	ID       string
+	Check    Check
+	Target   string      // what to look at; empty where From gives it
+	Name     string      // CheckSMTP: the host's, where Target is its address
+	From     string      // the step whose addresses are the targets, one finding for each
+	Needs    []string    // further steps that must have ended before this one starts
+	List     string      // CheckRBL: ask only this list ...
+	Except   string      // ... or all default ones but this
+	HELO     string      // CheckSPF: the name we greet with
+	Sender   string      // CheckSPF: the envelope sender
+	Selector string      // CheckDKIM: of the key
+	Skip     string      // the code of why it is not to be taken
+	Rcpt     string      // StepRcpt: the mailbox ...
+	At       bounce.Host // ... and the host that refused it; empty: the best of the domain's mail servers
 }
 
 // Plan says what has to be looked at to try the hypothesis that c is right

@@ -148,7 +148,7 @@ const (
 	Skipped   Outcome = "skipped" // not asked: policy, budget, or a step it needed had nothing for it
 )
 
-// CheckReport is the answer of a single check (rbl, mx, ptr, smtp) on one
+// CheckReport is the answer of a single check (mx, ptr, smtp, server) on one
 // target.
 type CheckReport struct {
 	Schema   int       `json:"schema"`
@@ -158,6 +158,8 @@ type CheckReport struct {
 	MX       *MX       `json:"mx,omitempty"`
 	PTR      *PTR      `json:"ptr,omitempty"`
 	SMTP     []SMTP    `json:"smtp,omitempty"`
+
+	Server *ServerReport `json:"server,omitempty"`
 }
 
 // MX is the JSON form of a domain's mail routing.

@@ -128,11 +128,11 @@ func TestSingleChecks(t *testing.T) {
 	}{
 		{"a domain that takes mail", func(t *testing.T) map[string]smtptest.Dialer {
 			return map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)}
-		}, MXPlan("example.net", false), Healthy, func(r CheckReport) bool {
+		}, MXPlan("example.net", false, false), Healthy, func(r CheckReport) bool {
 			return r.MX.Hosts[0].Host == "mx1.example.net" && r.SMTP[0].Greeting == "220 mx.example.net ESMTP Postfix" && r.SMTP[0].Extensions["SIZE"] == "0"
 		}},
-		{"only its DNS", nil, MXPlan("example.net", true), Healthy, func(r CheckReport) bool { return len(r.SMTP) == 0 && !r.MX.Null && !r.MX.Implicit }},
-		{"a domain that is not there", nil, MXPlan("gone.example.net", false), Faulty, nil},
+		{"only its DNS", nil, MXPlan("example.net", true, false), Healthy, func(r CheckReport) bool { return len(r.SMTP) == 0 && !r.MX.Null && !r.MX.Implicit }},
+		{"a domain that is not there", nil, MXPlan("gone.example.net", false, false), Faulty, nil},
 		{"a server that refuses while the control answers", func(t *testing.T) map[string]smtptest.Dialer {
 			return map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Refuse, "203.0.113.200:25": healthyHost(t)}
 		}, SMTPPlan("203.0.113.25"), Faulty, func(r CheckReport) bool { return r.SMTP[0].Result == "refused" && r.SMTP[0].Extensions != nil }},

@@ -59,6 +59,7 @@ type Runner struct {
 	Lists    []rbl.List
 	Keys     map[string]string // of the lists that need one, by zone
 	Controls []string          // known-good mail servers, HOST or HOST:PORT
+	Compare  dnscheck.Resolver // another one, of the world outside; nil: none is asked
 	HELO     string
 	Port     uint16 // 25
 	Policy   Policy
@@ -108,8 +109,10 @@ type once struct {
 }
 
 // Begin opens the look for one bounce.
-func (r *Runner) Begin() *Look {
-	policy := r.Policy.Defaults()
+func (r *Runner) Begin() *Look { return r.begin(r.Policy) }
+
+func (r *Runner) begin(policy Policy) *Look {
+	policy = policy.Defaults()
 	queries := newBudget(policy.Queries)
 	l := &Look{
 		Runner: r, policy: policy,
@@ -243,6 +246,12 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 	if ctx.Err() != nil {
 		return []Finding{r.skip(s, s.Target, "skipped.time", nil)}
 	}
+	if s.Skip != "" {
+		return []Finding{r.skip(s, s.Target, s.Skip, map[string]string{"target": s.Target})}
+	}
+	if look, ok := r.publishedLook(s); ok {
+		return look(ctx, s)
+	}
 	switch s.Check {
 	case CheckMX, CheckAddress:
 		return r.each(s, []target{{name: s.Target}}, func(t target) Finding { return r.lookUp(ctx, s, t) })
@@ -265,6 +274,10 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 			return r.blockLists(ctx, s, t)
 		case CheckSPF:
 			return r.spf(ctx, s, t)
+		case CheckHELO:
+			return r.helo(ctx, s, t)
+		case CheckRelay:
+			return r.relay(ctx, t)
 		default:
 			return r.smtp(ctx, s, t)
 		}
@@ -293,7 +306,7 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 
 // once finds the look that a step asks for; whoever is first has to take it.
 func (l *Look) once(s Step, t target) (o *once, first bool) {
-	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt}, "\x00")
+	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt, s.Selector}, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o = l.looked[key]; o != nil {
@@ -473,6 +486,8 @@ func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
 	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys, Nobody: r.nobody()}
 	var f Finding
 	switch {
+	case s.List == "" && !t.addr.IsValid():
+		f = findLists(checker.CheckDomains(ctx, strings.Split(t.name, ", "), r.defaultLists(rbl.DomainName)))
 	case s.List == "":
 		f = findLists(checker.CheckIP(ctx, t.addr, r.sweep(t.addr, s.Except)))
 	case t.addr.IsValid():
@@ -532,7 +547,7 @@ type visit struct {
 // smtp visits one address, and once more where no connection came about: one
 // lost packet is no evidence.
 func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
-	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
+	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name, r.promised(t.name))
 	f := findSession(v.Session, v.name, v.tries)
 	if v.again {
 		f.Started = v.Session.Started.UTC()
@@ -551,7 +566,9 @@ func (r *run) located(f Finding) Finding {
 	return f
 }
 
-func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
+// visit goes to an address unless somebody did already. promised is what its
+// certificate must be by DANE.
+func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string, promised []smtpcheck.TLSA) *visit {
 	r.Look.mu.Lock()
 	v, known := r.visits[addr]
 	if !known {
@@ -565,15 +582,15 @@ func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visi
 	}
 	defer close(v.done)
 	m := recollection(r.Runner, &r.sessions, host{addr, name})
-	v.heard = r.recalled(ctx, m, sessionMemory, "", addr, func() (heard, bool) { return r.tryTwice(ctx, addr, name) })
+	v.heard = r.recalled(ctx, m, sessionMemory, "", addr, func() (heard, bool) { return r.tryTwice(ctx, addr, name, promised) })
 	return v
 }
 
 // tryTwice goes through the usual session, and says whether it is worth
 // remembering: what was cut short is not.
-func (r *run) tryTwice(ctx context.Context, addr netip.AddrPort, name string) (h heard, keep bool) {
+func (r *run) tryTwice(ctx context.Context, addr netip.AddrPort, name string, promised []smtpcheck.TLSA) (h heard, keep bool) {
 	for h.tries = 1; ; h.tries++ {
-		h.Session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
+		h.Session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{TLSA: promised})
 		failed := failedToConnect(h.Session)
 		if h.tries == 2 || !failed {
 			return h, h.Result != smtpcheck.Failed

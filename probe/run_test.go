@@ -430,7 +430,7 @@ func TestAnAddressThatTheResolverMadeUpIsNoMailServer(t *testing.T) {
 				if x.name == "made up" && (v.Verdict != Inconclusive || len(network.dialed) > 0) {
 					t.Errorf("%s, dialled %v", v.Verdict, network.dialed)
 				}
-				if rep := NewCheckReport("gone.example.com", run1(t, r, MXPlan("gone.example.com", true))); (rep.Outcome == UnknownOC) != (x.name == "made up") {
+				if rep := NewCheckReport("gone.example.com", run1(t, r, MXPlan("gone.example.com", true, false))); (rep.Outcome == UnknownOC) != (x.name == "made up") {
 					t.Errorf("its DNS is %s", rep.Outcome)
 				}
 			})

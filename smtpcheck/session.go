@@ -43,6 +43,7 @@ type session struct {
 	ctx     context.Context
 	opt     Options
 	to      mailbox  // Options.Rcpt
+	from    string   // Options.Sender as a path
 	conn    net.Conn // the encrypted one after STARTTLS
 	replies *replyReader
 }
@@ -120,6 +121,14 @@ func (s *session) prepare() (err error) {
 	if s.opt.Rcpt == "" {
 		return nil
 	}
+	s.from = "<>"
+	if s.opt.Sender != "" {
+		sender, err := parseMailbox(s.opt.Sender)
+		if err != nil || sender.needsUTF8() {
+			return errMailbox
+		}
+		s.from = sender.path()
+	}
 	if s.to, err = parseMailbox(s.opt.Rcpt); err != nil || s.opt.RandomName == "" {
 		return err
 	}
@@ -179,10 +188,10 @@ func (s *session) helloAgain() error {
 	return verdict(s.EHLO)
 }
 
-// mail opens a transaction as a bounce would, so that nothing sent in reply
-// comes back to anybody (RFC 5321 section 4.5.5).
+// mail opens a transaction, as a bounce would unless told otherwise, so that
+// nothing sent in reply comes back to anybody (RFC 5321 section 4.5.5).
 func (s *session) mail() (err error) {
-	line := "MAIL FROM:<>"
+	line := "MAIL FROM:" + s.from
 	if s.to.needsUTF8() {
 		if _, ok := s.Extensions["SMTPUTF8"]; !ok {
 			return errUnsupported
@@ -202,6 +211,7 @@ func (s *session) rcpt() (err error) {
 		return err
 	}
 	switch {
+	case s.opt.Sender != "": // the question is whether we may send there, not who is there
 	case s.Rcpt.Accepted():
 		s.Random = s.askBeside(s.opt.RandomName)
 	case s.Rcpt.Code >= 400 && s.Rcpt.Code != closing && !greylisted(s.Rcpt):

@@ -141,9 +141,10 @@ func (a *app) lines(ctx context.Context, k check, yield func(target) bool) bool 
 
 func (a *app) mxCommand() *cobra.Command {
 	c := a.checkCommand(check{name: "mx", use: "DOMAIN...", jobs: a.mxJobs, run: func(ctx context.Context, r *probe.Runner, t string) any {
-		return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.MXPlan(t, a.opt.dnsOnly)))
+		return probe.NewCheckReport(t, r.Begin().Run(ctx, probe.MXPlan(t, a.opt.dnsOnly, a.opt.authoritative)))
 	}})
 	c.Flags().BoolVar(&a.opt.dnsOnly, "dns-only", false, "")
+	c.Flags().BoolVar(&a.opt.authoritative, "authoritative", false, "")
 	return c
 }
 

@@ -169,7 +169,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagComplaint(err) })
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { fmt.Fprint(a.Out, a.help(c)) })
 	root.SetHelpCommand(a.helpCommand())
-	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.explainCommand(), a.rulesCommand(), a.renderCommand(), a.completionCommand(), a.manCommand(), a.versionCommand())
+	root.AddCommand(a.rblCommand(), a.mxCommand(), a.ptrCommand(), a.smtpCommand(), a.serverCommand(), a.explainCommand(), a.rulesCommand(), a.renderCommand(), a.completionCommand(), a.manCommand(), a.versionCommand())
 	a.flags(root)
 	completions(root)
 	return root

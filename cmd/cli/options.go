@@ -28,6 +28,7 @@ import (
 // options are the flags as they were given.
 type options struct {
 	probe, rcpt, lines, dnsOnly, nagios    bool
+	authoritative                          bool
 	output, lang, colour, letter           string
 	resolvers, ourDomains, allow, controls []string
 	sendingIP, bind, helo                  string
@@ -35,6 +36,7 @@ type options struct {
 	port                                   uint16
 	timeout                                time.Duration
 	jobs                                   int
+	server                                 serverFlags
 	file                                   configFile
 }
 
@@ -45,6 +47,7 @@ type configFile struct {
 		Domains   []string     `toml:"domains"`
 		HELO      string       `toml:"helo"`
 		Relayhost string       `toml:"relayhost"`
+		Selectors []string     `toml:"dkim_selectors"`
 	} `toml:"our"`
 	DNS struct {
 		Resolvers []string `toml:"resolvers"`
@@ -399,15 +402,11 @@ func ownAddress() netip.Addr {
 // Where the system has none, there are none, and that is said.
 func (a *app) nameServers() (servers []netip.AddrPort, chosen bool, err error) {
 	for _, s := range a.opt.resolvers {
-		host, port := probe.HostPort(s)
-		if port == 0 {
-			port = 53
-		}
-		ip, err := netip.ParseAddr(host)
+		server, err := serverAddress(s)
 		if err != nil {
 			return nil, false, usage("resolver", "value", s)
 		}
-		servers = append(servers, netip.AddrPortFrom(ip, port))
+		servers = append(servers, server)
 	}
 	if len(servers) > 0 {
 		return servers, true, nil

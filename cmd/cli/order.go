@@ -52,9 +52,11 @@ type order[In, Out any] struct {
 	cancel context.CancelCauseFunc
 	emit   func(In, Out) error
 
-	mu    sync.Mutex // for what follows, and for the jobs; not held while emitting
-	moved sync.Cond  // the turn went on, or the context ended
-	next  func() (In, bool)
+	taking sync.Mutex // for next, which may wait for an input to come
+	next   func() (In, bool)
+
+	mu    sync.Mutex    // for what follows, and for the jobs; not held while emitting
+	moved sync.Cond     // the turn went on, or the context ended
 	last  *job[In, Out] // the one taken last, until it has ended with the turn
 	room  int           // how many more may be taken before the turn goes on
 }
@@ -71,18 +73,17 @@ type job[In, Out any] struct {
 
 // take gives the next input to work on; nil where there is none.
 func (o *order[In, Out]) take() *job[In, Out] {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.room == 0 && o.ctx.Err() == nil {
-		o.moved.Wait()
-	}
-	if o.ctx.Err() != nil {
+	o.taking.Lock()
+	defer o.taking.Unlock()
+	if !o.mayTake() {
 		return nil
 	}
 	in, ok := o.next()
 	if !ok {
 		return nil
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.room--
 	j := &job[In, Out]{order: o, in: in, turn: o.last == nil}
 	if o.last != nil {
@@ -90,6 +91,17 @@ func (o *order[In, Out]) take() *job[In, Out] {
 	}
 	o.last = j
 	return j
+}
+
+// mayTake waits until there is room for another input; false where the context
+// has ended.
+func (o *order[In, Out]) mayTake() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.room == 0 && o.ctx.Err() == nil {
+		o.moved.Wait()
+	}
+	return o.ctx.Err() == nil
 }
 
 func (j *job[In, Out]) send(r Out) error {

@@ -12,6 +12,9 @@ import (
 
 // Check writes the answer of a single check.
 func (t *Text) Check(r probe.CheckReport) error {
+	if r.Server != nil {
+		return t.server(r)
+	}
 	args := map[string]string{"target": r.Target}
 	t.line(t.Colours.outcome(r.Outcome, t.say("check."+question(r)+"."+string(r.Outcome), args)))
 	t.table(r.Findings)

@@ -362,7 +362,7 @@ func (t *Text) table(findings []probe.Finding) {
 		}
 		t.line(line)
 		for _, l := range f.Lists {
-			if f.Step == probe.StepLists && (l.Status == rbl.Listed || l.Status == rbl.AllowListed) {
+			if (f.Step == probe.StepLists || f.Step == probe.StepDomainLists) && (l.Status == rbl.Listed || l.Status == rbl.AllowListed) {
 				t.list(strings.Repeat(" ", width[0]+4), l)
 			}
 		}

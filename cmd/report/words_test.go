@@ -198,7 +198,8 @@ func codes(t *testing.T) map[string]string {
 		"outcome.": c.constants("probe", "Outcome"), "step.": c.named("probe", "Step"),
 		"sending-by.": without(c.constants("probe", "SendingBy"), ""),
 		"list.":       c.constants("rbl", "Status"), "check.rbl.": c.constants("rbl", "Verdict"),
-		"check.mx.": {"healthy", "faulty", "unknown"}, "check.ptr.": {"healthy", "faulty", "unknown"}, "check.smtp.": {"healthy", "faulty", "unknown"},
+		"check.mx.": {"healthy", "faulty", "unknown"}, "check.ptr.": {"healthy", "faulty", "unknown"}, "check.smtp.": {"healthy", "faulty", "unknown"}, "check.server.": {"healthy", "faulty", "unknown"},
+		"address-by.": c.constants("probe", "AddressBy"), "urgency.": c.constants("probe", "Urgency"),
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
 		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
 		"category.": c.slugs(), "name.": c.slugs(),
@@ -342,7 +343,7 @@ func literal(e ast.Expr) (string, bool) {
 	return s, err == nil
 }
 
-var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|dkim|dmarc|sts|dane|ns|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
+var findingCode = regexp.MustCompile(`^(mx|address|ptr|spf|dkim|dmarc|sts|dane|ns|helo|tls|relay|vantage|named|lists|smtp|control|skipped|rcpt)\.[a-z0-9-]*[a-z0-9]$`)
 
 // wholeKey is a key of a family whose keys are not put together.
 var wholeKey = regexp.MustCompile(`^(label|hint|explain|man|letter|html)\.[a-z-]*[a-z]$`)
@@ -358,7 +359,7 @@ var argument = map[string]struct {
 	prefix string
 	at     int
 }{
-	"limit": {"limit.", 0}, "invisible": {"limit.", 0}, "to": {"advice.", 1}, "note": {"note.", 0},
+	"limit": {"limit.", 0}, "invisible": {"limit.", 0}, "to": {"advice.", 1}, "us": {"advice.", 1}, "note": {"note.", 0},
 	"usage": {"error.", 0}, "failed": {"error.", 0}, "warn": {"", 0},
 	"say": {"", 0}, "Say": {"", 0}, "heading": {"", 0}, "row": {"", 0}, "seen": {"", 0}, "section": {"", 0},
 	"BoolVar": {"flag.", 1}, "StringVar": {"flag.", 1}, "StringVarP": {"flag.", 1}, "StringArrayVar": {"flag.", 1},

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"diagnose/dnscheck"
+	"diagnose/probe"
+)
+
+// serverFlags are the flags of diagnose server alone.
+type serverFlags struct {
+	ips, domains, selectors []string
+	openRelay               bool
+	compare                 string
+}
+
+// defaultCompare is a resolver that sees what the world sees. It is asked only
+// about the mail servers of our own domains.
+const defaultCompare = "8.8.8.8"
+
+func (a *app) serverCommand() *cobra.Command {
+	o := &a.opt.server
+	c := &cobra.Command{
+		Use: "server [--ip IP]... [--domain D]...", Short: a.words.Say("help.server", nil), Example: a.words.Say("help.server-examples", nil),
+		Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error { return a.server(c.Context()) },
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.ips, "ip", nil, "")
+	f.StringArrayVar(&o.domains, "domain", nil, "")
+	f.StringArrayVar(&o.selectors, "dkim-selector", nil, "")
+	f.BoolVar(&o.openRelay, "open-relay", false, "")
+	f.StringVar(&o.compare, "compare-resolver", defaultCompare, "")
+	f.BoolVar(&a.opt.nagios, "nagios", false, "")
+	return c
+}
+
+func (a *app) server(ctx context.Context) error {
+	if a.opt.nagios {
+		a.plugin = a.newPlugin("server")
+	}
+	s, err := a.ourServer()
+	if err != nil {
+		return err
+	}
+	r, err := a.runner()
+	if err != nil {
+		return err
+	}
+	if r.Compare, err = a.otherResolver(); err != nil {
+		return err
+	}
+	r.Progress = a.progress()
+	got := r.Server(ctx, s)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a.judge(got)
+	out := a.output(a.Out)
+	if err := written(out.Write(got)); err != nil {
+		return err
+	}
+	return written(out.Close())
+}
+
+// ourServer is what is known of our server: the flags, else the configuration.
+func (a *app) ourServer() (probe.Server, error) {
+	o, ours := a.opt.server, probe.Our{}
+	s := probe.Server{Selectors: o.selectors, OpenRelay: o.openRelay, HELO: a.opt.helo, Domains: o.domains}
+	ours, err := a.ours()
+	if err != nil {
+		return s, err
+	}
+	s.Relayhost = ours.Relayhost
+	by := probe.AddressGiven
+	for _, text := range o.ips {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return s, usage("address", "flag", "ip", "value", text)
+		}
+		s.Addresses = append(s.Addresses, probe.OwnAddress{IP: ip.Unmap().WithZone(""), By: by})
+	}
+	if len(s.Addresses) == 0 {
+		if a.opt.sendingIP == "" {
+			by = probe.AddressConfigured
+		}
+		for _, ip := range ours.Addresses {
+			s.Addresses = append(s.Addresses, probe.OwnAddress{IP: ip.Unmap().WithZone(""), By: by})
+		}
+	}
+	if len(s.Domains) == 0 {
+		s.Domains = ours.Domains
+	}
+	for i, d := range s.Domains {
+		s.Domains[i] = strings.ToLower(strings.TrimSuffix(d, "."))
+		if dnscheck.CheckName(d) != nil {
+			return s, usage("domain", "value", d)
+		}
+	}
+	if len(s.Selectors) == 0 {
+		s.Selectors = a.opt.file.Our.Selectors
+	}
+	return s, nil
+}
+
+// otherResolver is the one that ours is compared with; nil where none is
+// wanted.
+func (a *app) otherResolver() (dnscheck.Resolver, error) {
+	if a.opt.server.compare == "none" {
+		return nil, nil
+	}
+	server, err := serverAddress(a.opt.server.compare)
+	if err != nil {
+		return nil, usage("compare-resolver", "value", a.opt.server.compare)
+	}
+	return resolver([]netip.AddrPort{server}, true, 0), nil
+}
+
+// serverAddress reads the address of a name server, IP[:PORT].
+func serverAddress(s string) (netip.AddrPort, error) {
+	host, port := probe.HostPort(s)
+	if port == 0 {
+		port = 53
+	}
+	ip, err := netip.ParseAddr(host)
+	return netip.AddrPortFrom(ip, port), err
+}
