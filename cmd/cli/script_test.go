@@ -63,7 +63,9 @@ const zones = `
 `
 
 func TestStories(t *testing.T) {
-	dns := dnstest.New(t, zones)
+	promised, record := promising(t)
+	dns, outer := worlds(t, record)
+	dns.Sign(strings.Fields(record)[0])
 	dns.Fault("broken.example", dnstest.ServFail)
 	dns.Fault("3.0.0.127.in-addr.arpa", dnstest.ServFail)
 	port := func(of interface{ Port() uint16 }) string { return strconv.Itoa(int(of.Port())) }
@@ -77,7 +79,8 @@ func TestStories(t *testing.T) {
 		return "550 5.1.1 <" + mailbox + ">: Recipient address rejected: User unknown"
 	}})
 	vars := map[string]string{
-		"DNS": dns.Addr().String(), "CONTROL": good.String(), "SMTP": port(good),
+		"DNS": dns.Addr().String(), "OUTER": outer.Addr().String(), "PROMISED": strconv.Itoa(int(promised)),
+		"CONTROL": good.String(), "SMTP": port(good),
 		"MAILBOXES": port(mailboxes),
 		"REFUSES":   port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
 		"CLOSED":    port(smtptest.Closed(t)),
