@@ -3,7 +3,9 @@ package probe
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -51,6 +53,7 @@ type Finding struct {
 // its own [Look], and remembers what its control hosts said.
 type Runner struct {
 	Resolver dnscheck.Resolver
+	Second   dnscheck.Resolver // asked where Resolver finds no way to a domain; may be nil
 	ListDNS  dnscheck.Resolver // for the block lists, with shorter tries (rbl.Try): many are asked at once; nil is Resolver
 	Dialer   smtpcheck.Dialer  // unguarded: the Runner wraps it
 	Guard    Guard
@@ -58,7 +61,8 @@ type Runner struct {
 	Keys     map[string]string // of the lists that need one, by zone
 	Controls []string          // known-good mail servers, HOST or HOST:PORT
 	HELO     string
-	Port     uint16 // 25
+	Port     uint16         // 25
+	Roots    *x509.CertPool // who may vouch for certificates; nil means the system's authorities
 	Policy   Policy
 	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
 	Now      func() time.Time                     // nil is time.Now
@@ -95,13 +99,16 @@ type Look struct {
 	*Runner
 	policy   Policy
 	resolver dnscheck.Resolver
+	second   dnscheck.Resolver
 	listDNS  dnscheck.Resolver
 	dialer   smtpcheck.Dialer
+	policies *http.Client    // fetches MTA-STS policies
+	servers  dnscheck.Dialer // to name servers
 	deadline time.Time
 	steps    atomic.Int64
 
 	mu     sync.Mutex
-	visits map[netip.AddrPort]*visit
+	visits map[visited]*visit
 	looked map[string]*once
 }
 
@@ -118,12 +125,15 @@ func (r *Runner) Begin() *Look {
 	l := &Look{
 		Runner: r, policy: policy,
 		resolver: queries.on(r.Resolver),
+		second:   queries.on(r.Second),
 		listDNS:  queries.on(r.listDNS()),
 		dialer:   r.Guard.Dialer(r.Dialer, r.ports()...),
 		deadline: time.Now().Add(policy.Total),
-		visits:   make(map[netip.AddrPort]*visit),
+		servers:  queries.dialer(r.Guard.Dialer(r.Dialer, portDNS)),
+		visits:   make(map[visited]*visit),
 		looked:   make(map[string]*once),
 	}
+	l.policies = dnscheck.PolicyClient(l.resolver, r.Guard.Dialer(r.Dialer, portHTTPS), r.Roots)
 	l.steps.Store(int64(policy.Steps))
 	return l
 }
@@ -131,8 +141,9 @@ func (r *Runner) Begin() *Look {
 // Run takes every step of a plan, each as soon as what it needs is known, and
 // returns their findings in the plan's order: one for each step, and for a
 // step over the addresses of another one for each address. A step that was
-// not taken has a finding that says why; only the control hosts, which nobody
-// needs where every connection stands, may have none.
+// not taken has a finding that says why; only those that nobody needs where
+// the others came to something have none: the control hosts, the domain's name
+// servers, and the second resolver.
 func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 	ctx, cancel := context.WithDeadline(ctx, l.deadline)
 	defer cancel()
@@ -250,6 +261,8 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 			return nil // no need to trouble the control hosts
 		}
 		return r.control(ctx, s, failed)
+	case CheckDMARC, CheckDKIM, CheckSTS, CheckDANE, CheckNS, CheckSecond:
+		return r.publication(ctx, s)
 	}
 	if s.ID == StepRcpt {
 		return r.mailbox(ctx, s)
@@ -291,7 +304,7 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 
 // once finds the look that a step asks for; whoever is first has to take it.
 func (l *Look) once(s Step, t target) (o *once, first bool) {
-	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt}, "\x00")
+	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt, s.Demands}, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o = l.looked[key]; o != nil {
@@ -499,6 +512,13 @@ func (r *Runner) defaultLists(kind rbl.Kind) []rbl.List {
 	return slices.Concat(rbl.Default(r.Lists, kind), rbl.Checker{Keys: r.Keys}.Keyed(r.Lists, kind))
 }
 
+// visited is an address, and the domain by whose demands its certificate was
+// judged: "" where it had only to be good.
+type visited struct {
+	addr   netip.AddrPort
+	domain string
+}
+
 // visit is one address's session; an address is visited once, whatever number
 // of steps and failures lead to it.
 type visit struct {
@@ -510,8 +530,9 @@ type visit struct {
 
 // smtp visits one address, and once more where no connection came about: one
 // lost packet is no evidence.
-func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
-	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
+func (r *run) smtp(ctx context.Context, s Step, t target) Finding {
+	at := visited{netip.AddrPortFrom(t.addr, r.port()), s.Demands}
+	v := r.visit(ctx, at, t.name, r.demanded(s.Demands, t.name))
 	return r.located(findSession(v.session, v.name, v.tries))
 }
 
@@ -526,12 +547,16 @@ func (r *run) located(f Finding) Finding {
 	return f
 }
 
-func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
+func (r *run) visit(ctx context.Context, at visited, name string, opt smtpcheck.Options) *visit {
 	r.mu.Lock()
-	v, known := r.visits[addr]
+	v, known := r.visits[at]
+	again := false
+	for other := range r.visits {
+		again = again || other.addr == at.addr
+	}
 	if !known {
 		v = &visit{done: make(chan struct{}), name: name}
-		r.visits[addr] = v
+		r.visits[at] = v
 	}
 	r.mu.Unlock()
 	if known {
@@ -539,8 +564,11 @@ func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visi
 		return v
 	}
 	defer close(v.done)
+	if again {
+		r.pause(ctx)
+	}
 	for v.tries = 1; ; v.tries++ {
-		v.session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
+		v.session = r.session(ctx, at.addr, name, r.policy.Step, opt)
 		if v.tries == 2 || !failedToConnect(v.session) || !r.pause(ctx) {
 			return v
 		}
@@ -555,7 +583,7 @@ func (r *run) session(ctx context.Context, addr netip.AddrPort, name string, lim
 	if _, err := netip.ParseAddr(name); err == nil {
 		name = "" // no certificate is expected to name an address
 	}
-	opt.HELO, opt.Greeting, opt.Name = r.HELO, r.policy.Greeting, name
+	opt.HELO, opt.Greeting, opt.Name, opt.Roots = r.HELO, r.policy.Greeting, name, r.Roots
 	return smtpcheck.Check(ctx, r.dialer, addr, opt)
 }
 
