@@ -95,6 +95,9 @@ func (a adviser) party() Party {
 		if nearMiss(a.s.Domain) != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
 			return PartySender
 		}
+		if a.ourResolver() {
+			return PartyOurServer
+		}
 		return PartyRemote
 	case classify.Rejected:
 		return a.partyOfRejection()
@@ -248,10 +251,7 @@ func (a adviser) args() map[string]string {
 	}
 	if ip := a.s.SendingIP; ip.IsValid() {
 		m["reverse"] = dnscheck.ReverseName(ip)
-		m["mechanism"] = "ip4:" + ip.String()
-		if !ip.Is4() {
-			m["mechanism"] = "ip6:" + ip.String()
-		}
+		m["mechanism"] = mechanism(ip)
 	}
 	if n, ok := a.finding(StepNamed); ok {
 		m["list"], m["url"] = n.Args["list"], n.Args["url"]
@@ -293,6 +293,11 @@ func (a adviser) byCategory() []Advice {
 			return []Advice{to(PartySender, "did-you-mean")}
 		case looked && mx.Code == "mx.null" || !looked && a.reason() == classify.ReasonNullMX:
 			return []Advice{to(PartySender, "other-domain")}
+		case a.ourResolver():
+			return []Advice{to(PartyOurServer, "repair-resolver")}
+		case a.brokenServers() != "":
+			args["hosts"] = a.brokenServers()
+			return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-name-servers")}
 		}
 		return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-domain")}
 	case classify.BadCommand:
@@ -335,10 +340,8 @@ func (a adviser) byCategory() []Advice {
 		if a.foreignSender() {
 			return []Advice{to(PartySender, "own-domain")}
 		}
-		if a.reason() == classify.ReasonSPF {
-			return []Advice{to(PartyOurServer, "extend-spf")}
-		}
-		return []Advice{to(PartyOurServer, "check-authentication")}
+		a.records(args)
+		return []Advice{to(PartyOurServer, a.authAdvice())}
 	case classify.TLSFailed:
 		if a.c.Reason == classify.ReasonMustSTARTTLS {
 			return []Advice{to(PartyOurServer, "enable-tls")}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -13,8 +14,11 @@ import (
 // its MX: keys and policies for those who receive it, demands on those who
 // send to it, and what its own name servers say.
 
+// keyZone stands between the selector and the domain of a DKIM key.
+const keyZone = "._domainkey."
+
 func findDKIM(k dnscheck.DKIM) Finding {
-	f := Finding{Target: k.Selector + "._domainkey." + k.Domain, DKIM: &k, Args: map[string]string{
+	f := Finding{Target: k.Selector + keyZone + k.Domain, DKIM: &k, Args: map[string]string{
 		"domain": k.Domain, "selector": k.Selector, "record": k.Record, "status": string(k.Status), "error": k.Err, "server": k.Server,
 	}}
 	if k.KeyBits > 0 {
@@ -121,6 +125,17 @@ func findDANE(d dnscheck.DANE, proven bool) Finding {
 	return f
 }
 
+// findSecond words what another resolver says of a domain to which ours finds
+// no way. Only MX records count as one: a portal makes addresses up for any
+// name.
+func findSecond(mx dnscheck.MX, ours Finding) Finding {
+	f := findMX(mx)
+	if f.Code == "mx.ok" {
+		f.Outcome, f.Code, f.Args["ours"] = Faulty, "mx.differs", ours.Args["server"]
+	}
+	return f
+}
+
 // findNS words what the name servers of a domain say themselves. That none of
 // them can be heard is their fault only where others were heard on the way:
 // the parent's name servers answered our own packets.
@@ -145,8 +160,29 @@ func findNS(a dnscheck.Authority) Finding {
 		}
 		f.Args[name] = strings.Join(hosts, ", ")
 	}
+	f.Args["here"], f.Args["there"] = differing(a)
 	f.Outcome, f.Code = nsCode(a)
 	return f
+}
+
+// differing is what the resolver says of a domain's MX, and what the first of
+// its own servers that knows otherwise says.
+func differing(a dnscheck.Authority) (here, there string) {
+	for _, s := range a.Servers {
+		if s.Differs {
+			return exchangers(a.Resolver), exchangers(s.MX)
+		}
+	}
+	return "", ""
+}
+
+func exchangers(a dnscheck.Answer) string {
+	var out []string
+	for _, r := range a.Found() {
+		out = append(out, strconv.Itoa(int(r.Preference))+" "+r.Host)
+	}
+	slices.Sort(out)
+	return cmp.Or(strings.Join(out, ", "), string(a.Status))
 }
 
 func nameServer(s dnscheck.NameServer) string {

@@ -70,7 +70,7 @@ func findTLS(s smtpcheck.Session, host string, now time.Time) Finding {
 		f.Outcome, f.Code = UnknownOC, "tls.unjudged"
 	case s.TLS.Problem == smtpcheck.ProblemDANE:
 		f.Outcome, f.Code = Faulty, "dane.mismatch"
-	case s.TLS.Problem != "":
+	case s.TLS.Problem != "" && s.TLS.Problem != smtpcheck.ProblemSTS: // that is told of the policy
 		f.Outcome, f.Code = Faulty, "tls.bad"
 	case s.TLS.DANE:
 		f.Outcome, f.Code = Healthy, "dane.match"

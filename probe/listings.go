@@ -46,7 +46,7 @@ func (r *Runner) Listings(ctx context.Context, name string) ListReport {
 func (r *Runner) OnPort(port uint16) *Runner {
 	return &Runner{
 		Resolver: r.Resolver, ListDNS: r.ListDNS, Dialer: r.Dialer, Guard: r.Guard, Lists: r.Lists, Keys: r.Keys,
-		Controls: r.Controls, Compare: r.Compare, HELO: r.HELO, Port: port, Policy: r.Policy, Route: r.Route, Now: r.Now, Progress: r.Progress,
+		Controls: r.Controls, HELO: r.HELO, Port: port, Policy: r.Policy, Route: r.Route, Now: r.Now, Progress: r.Progress,
 		Name: r.Name, Random: r.Random,
 	}
 }

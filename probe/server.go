@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"diagnose/classify/bounce"
 )
 
 // Server is our own mail server, to be looked at as the world sees it.
@@ -44,12 +46,13 @@ func (a OwnAddress) ours() bool {
 
 // The checks that only our own server needs.
 const (
-	CheckHELO     Check = "helo"     // the name we greet with leads to our address
-	CheckRelay    Check = "relay"    // our server relays for nobody
-	CheckOutbound Check = "outbound" // port 25 gets out, and by which address we are seen
-	CheckTLS      Check = "tls"      // what became of STARTTLS in sessions that were gone through
-	CheckCompare  Check = "compare"  // our resolver knows what another one knows
-	CheckPrivate  Check = "private"  // the mail servers' addresses can be reached by the world
+	CheckHELO     Check = "helo"      // the name we greet with leads to our address
+	CheckRelay    Check = "relay"     // our server relays for nobody
+	CheckOutbound Check = "outbound"  // port 25 gets out, and by which address we are seen
+	CheckTLS      Check = "tls"       // what became of STARTTLS in sessions that were gone through
+	CheckCompare  Check = "compare"   // our resolver knows what another one knows
+	CheckPrivate  Check = "private"   // the mail servers' addresses can be reached by the world
+	CheckSTSHosts Check = "sts-hosts" // the MTA-STS policy names the mail servers
 )
 
 // Their steps.
@@ -60,7 +63,7 @@ const (
 	StepTLS         = "tls"
 	StepCompare     = "compare"
 	StepPrivate     = "private"
-	StepSTSHosts    = "sts-hosts" // the MTA-STS policy names the mail servers
+	StepSTSHosts    = "sts-hosts"
 	StepDomainLists = "domain-lists"
 )
 
@@ -77,7 +80,7 @@ func ServerPlans(s Server) (plans [][]Step) {
 			plans = append(plans, []Step{{ID: StepSPF, Check: CheckSPF, Target: a.IP.String(), Sender: "postmaster@" + d, HELO: s.HELO}})
 		}
 		for _, selector := range s.Selectors {
-			plans = append(plans, []Step{{ID: StepDKIM, Check: CheckDKIM, Target: d, Selector: selector}})
+			plans = append(plans, []Step{{ID: StepDKIM, Check: CheckDKIM, Keys: []bounce.DKIMKey{{Domain: d, Selector: selector}}}})
 		}
 		if len(s.Selectors) == 0 {
 			plans = append(plans, []Step{{ID: StepDKIM, Check: CheckDKIM, Target: d, Skip: "dkim.no-selector"}})
@@ -120,11 +123,11 @@ func domainPlan(domain string) []Step {
 		{ID: StepMX, Check: CheckMX, Target: domain},
 		{ID: StepPrivate, Check: CheckPrivate, Needs: []string{StepMX}},
 		{ID: StepCompare, Check: CheckCompare, Target: domain},
-		{ID: StepDANE, Check: CheckDANE, Needs: []string{StepMX}},
-		{ID: StepSMTP, Check: CheckSMTP, From: StepMX, Needs: []string{StepDANE}},
+		{ID: StepDANE, Check: CheckDANE, Needs: []string{StepMX}, Demands: domain},
+		{ID: StepSMTP, Check: CheckSMTP, From: StepMX, Needs: []string{StepDANE, StepSTS}, Demands: domain},
 		{ID: StepTLS, Check: CheckTLS, Needs: []string{StepSMTP}},
 		{ID: StepSTS, Check: CheckSTS, Target: domain},
-		{ID: StepSTSHosts, Check: CheckSTS, Target: domain, Needs: []string{StepMX, StepSTS}},
+		{ID: StepSTSHosts, Check: CheckSTSHosts, Target: domain, Needs: []string{StepMX, StepSTS}},
 		{ID: StepDMARC, Check: CheckDMARC, Target: domain},
 	}
 }

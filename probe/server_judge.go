@@ -257,11 +257,12 @@ func (j *serverJudge) remedy(f Finding) (int, Advice) {
 	case "ptr":
 		return us(80, "set-ptr", map[string]string{"reverse": reverseOf(ip), "helo": j.HELO})
 	case "spf":
-		return j.spf(f)
+		weight, advice := j.spf(f)
+		return cmp.Or(weight, 60), advice
 	case "helo":
 		return us(60, "fix-helo", map[string]string{"helo": f.Args["helo"]})
 	case "dkim":
-		return us(55, "fix-dkim", map[string]string{"name": f.Target})
+		return us(55, "publish-dkim", map[string]string{"key": f.Target})
 	case "dane":
 		if rest == "mismatch" || rest == "bogus" {
 			return us(75, "fix-dane", map[string]string{"host": f.Args["host"]})
@@ -271,7 +272,7 @@ func (j *serverJudge) remedy(f Finding) (int, Advice) {
 		return us(52, "fix-sts", map[string]string{"domain": domain})
 	case "dmarc":
 		if rest == "none" {
-			return us(40, "publish-dmarc", map[string]string{"domain": domain})
+			return us(40, "publish-dmarc", map[string]string{"from": domain, "dmarc": dmarcRecord(domain)})
 		}
 		return us(45, "fix-dmarc", map[string]string{"domain": domain})
 	case "tls":
@@ -302,26 +303,18 @@ func (j *serverJudge) vantage(f Finding) (int, Advice) {
 }
 
 func (j *serverJudge) spf(f Finding) (int, Advice) {
-	weight := map[string]int{"spf.fail": 82, "spf.permerror": 70}[f.Code]
+	domain := f.Args["domain"]
 	if f.Code == "spf.permerror" {
-		return weight, Advice{PartyOurServer, "fix-spf", map[string]string{"domain": f.Args["domain"]}}
+		return 70, Advice{PartyOurServer, "fix-spf", map[string]string{"domain": domain}}
 	}
-	mechanism := ""
+	args := map[string]string{"sender": domain}
 	if ip, err := netip.ParseAddr(f.Args["ip"]); err == nil {
-		mechanism = spfMechanism(ip)
+		args["mechanism"] = mechanism(ip)
+		if record := withMechanism(f.Args["record"], mechanism(ip), f.Code == "spf.none"); record != "" {
+			args["spf"] = domain + ". TXT " + txt(record)
+		}
 	}
-	if f.Code == "spf.none" {
-		return 58, Advice{PartyOurServer, "publish-spf", map[string]string{"domain": f.Args["domain"], "mechanism": mechanism}}
-	}
-	return cmp.Or(weight, 60), Advice{PartyOurServer, "extend-spf", map[string]string{"sender": f.Args["domain"], "mechanism": mechanism}}
-}
-
-// spfMechanism lets one address send.
-func spfMechanism(ip netip.Addr) string {
-	if ip.Is4() {
-		return "ip4:" + ip.String()
-	}
-	return "ip6:" + ip.String()
+	return map[string]int{"spf.fail": 82, "spf.none": 58}[f.Code], Advice{PartyOurServer, "extend-spf", args}
 }
 
 func reverseOf(ip string) string {

@@ -5,103 +5,29 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
 	"diagnose/dnscheck"
+	"diagnose/rbl"
 	"diagnose/smtpcheck"
 )
 
-// publishedLook is the look of those checks that are about a domain and its
-// mail servers as a whole, and find their targets themselves.
-func (r *run) publishedLook(s Step) (func(context.Context, Step) []Finding, bool) {
-	look, ok := map[Check]func(context.Context, Step) []Finding{
-		CheckDKIM: r.dkim, CheckDMARC: r.dmarc, CheckSTS: r.sts, CheckDANE: r.dane, CheckNS: r.nameServers,
-		CheckOutbound: r.wayOut, CheckTLS: r.certificates, CheckCompare: r.compare, CheckPrivate: r.private,
-	}[s.Check]
-	return look, ok
-}
-
-// one looks at the step's own target.
-func (r *run) one(ctx context.Context, s Step, look func(context.Context) Finding) []Finding {
-	return r.each(s, []target{{name: s.Target}}, func(target) Finding {
-		ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
-		defer cancel()
-		return look(ctx)
-	})
-}
-
-func (r *run) dkim(ctx context.Context, s Step) []Finding {
-	return r.one(ctx, s, func(ctx context.Context) Finding {
-		return findDKIM(dnscheck.CheckDKIM(ctx, r.resolver, s.Target, s.Selector))
-	})
-}
-
-func (r *run) dmarc(ctx context.Context, s Step) []Finding {
-	return r.one(ctx, s, func(ctx context.Context) Finding {
-		return findDMARC(dnscheck.CheckDMARC(ctx, r.resolver, s.Target), s.Target)
-	})
-}
-
-func (r *run) sts(ctx context.Context, s Step) []Finding {
-	if s.ID == StepSTSHosts {
+// ofServer takes a step that finds its targets itself: in what other steps
+// found, or in the configuration.
+func (r *run) ofServer(ctx context.Context, s Step) []Finding {
+	switch s.Check {
+	case CheckOutbound:
+		return r.wayOut(ctx, s)
+	case CheckTLS:
+		return r.certificates(s)
+	case CheckCompare:
+		return r.compare(ctx, s)
+	case CheckPrivate:
+		return r.private(s)
+	default: // CheckSTSHosts
 		return r.stsHosts(s)
 	}
-	return r.one(ctx, s, func(ctx context.Context) Finding {
-		web := r.Guard.Dialer(r.Dialer, 443)
-		return findSTS(dnscheck.CheckSTS(ctx, r.resolver, dnscheck.PolicyClient(r.resolver, web, nil), s.Target))
-	})
-}
-
-// nameServers asks the name servers of a domain themselves.
-func (r *run) nameServers(ctx context.Context, s Step) []Finding {
-	return r.one(ctx, s, func(ctx context.Context) Finding {
-		a := dnscheck.CheckAuthoritative(ctx, r.resolver, r.Guard.Dialer(r.Dialer, 53), s.Target)
-		f := findNS(a)
-		f.Args["here"], f.Args["there"] = differing(a)
-		return f
-	})
-}
-
-// dane asks for the TLSA records of every mail server.
-func (r *run) dane(ctx context.Context, s Step) []Finding {
-	var mx dnscheck.MX
-	hosts := map[string]dnscheck.MXHost{}
-	var targets []target
-	for _, f := range r.of(StepMX) {
-		if f.MX == nil {
-			continue
-		}
-		mx = *f.MX
-		for _, h := range mx.Hosts {
-			if _, twice := hosts[h.Host]; !twice && h.Status() == dnscheck.OK && !h.IsAddress {
-				hosts[h.Host] = h
-				targets = append(targets, target{name: h.Host})
-			}
-		}
-	}
-	if len(targets) == 0 {
-		return []Finding{r.skip(s, s.Target, "skipped.no-target", nil)}
-	}
-	return r.each(s, targets, func(t target) Finding {
-		ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
-		defer cancel()
-		proven := mx.Authentic && hosts[t.name].Authentic
-		return findDANE(dnscheck.CheckTLSA(ctx, r.resolver, t.name, r.port()), proven)
-	})
-}
-
-// promised are the TLSA records that bind the host's certificate.
-func (r *run) promised(host string) (out []smtpcheck.TLSA) {
-	for _, f := range withCode(r.of(StepDANE), "dane.ok") {
-		if f.DANE != nil && f.DANE.Host == host {
-			for _, t := range f.DANE.Usable() {
-				out = append(out, smtpcheck.TLSA{Usage: t.Usage, Selector: t.Selector, Matching: t.Matching, Data: t.Data})
-			}
-		}
-	}
-	return out
 }
 
 // stsHosts compares the MTA-STS policy with the mail servers.
@@ -132,7 +58,7 @@ func (r *run) seen(s Step, findings ...Finding) []Finding {
 
 // private names the mail servers that lead where nobody outside can go. What
 // the admin allows counts as reachable: it may be a test bed.
-func (r *run) private(_ context.Context, s Step) (out []Finding) {
+func (r *run) private(s Step) (out []Finding) {
 	for _, t := range addressesOf(r.of(StepMX)) {
 		if !r.Guard.Allows(t.addr) {
 			out = append(out, findPrivate(t.name, t.addr))
@@ -142,7 +68,7 @@ func (r *run) private(_ context.Context, s Step) (out []Finding) {
 }
 
 // certificates says what became of encryption in each session.
-func (r *run) certificates(_ context.Context, s Step) (out []Finding) {
+func (r *run) certificates(s Step) (out []Finding) {
 	for _, f := range r.of(StepSMTP) {
 		if f.Session != nil && startTLS(*f.Session) != "" {
 			out = append(out, findTLS(*f.Session, f.Args["host"], r.now()))
@@ -160,6 +86,15 @@ func (r *run) helo(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
 	return findHELO(dnscheck.CheckAddresses(ctx, r.resolver, s.HELO), t.addr)
+}
+
+// domainLists asks the lists of domains about several at once.
+func (r *run) domainLists(ctx context.Context, checker rbl.Checker, domains string) Finding {
+	lists := r.defaultLists(rbl.DomainName)
+	if len(lists) == 0 {
+		return Finding{Outcome: Skipped, Code: "skipped.no-lists"}
+	}
+	return findLists(checker.CheckDomains(ctx, strings.Split(domains, ", "), lists))
 }
 
 // The strangers whose message our server is asked to relay. Their domain is
@@ -189,14 +124,16 @@ func (r *run) relay(ctx context.Context, t target) Finding {
 
 // compare asks another resolver about our domain, too.
 func (r *run) compare(ctx context.Context, s Step) []Finding {
-	if r.Compare == nil {
+	if r.Second == nil {
 		return nil
 	}
-	return r.one(ctx, s, func(ctx context.Context) Finding {
+	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
+	defer cancel()
+	return r.each(s, []target{{name: s.Target}}, func(target) Finding {
 		var here, there dnscheck.MX
 		var wg sync.WaitGroup
 		wg.Go(func() { here = dnscheck.CheckMX(ctx, r.resolver, s.Target) })
-		wg.Go(func() { there = dnscheck.CheckMX(ctx, r.Compare, s.Target) })
+		wg.Go(func() { there = dnscheck.CheckMX(ctx, r.second, s.Target) })
 		wg.Wait()
 		return findCompared(here, there)
 	})
@@ -257,24 +194,4 @@ func (r *run) askWayOut(ctx context.Context, addr netip.AddrPort) (s smtpcheck.S
 			return s
 		}
 	}
-}
-
-// differing is what the resolver says of a domain's MX, and what the first of
-// its own servers that knows otherwise says.
-func differing(a dnscheck.Authority) (here, there string) {
-	for _, s := range a.Servers {
-		if s.Differs {
-			return exchangers(a.Resolver), exchangers(s.MX)
-		}
-	}
-	return "", ""
-}
-
-func exchangers(a dnscheck.Answer) string {
-	var out []string
-	for _, r := range a.Found() {
-		out = append(out, strconv.Itoa(int(r.Preference))+" "+r.Host)
-	}
-	slices.Sort(out)
-	return cmp.Or(strings.Join(out, ", "), string(a.Status))
 }

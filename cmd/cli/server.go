@@ -15,12 +15,7 @@ import (
 type serverFlags struct {
 	ips, domains, selectors []string
 	openRelay               bool
-	compare                 string
 }
-
-// defaultCompare is a resolver that sees what the world sees. It is asked only
-// about the mail servers of our own domains.
-const defaultCompare = "8.8.8.8"
 
 func (a *app) serverCommand() *cobra.Command {
 	o := &a.opt.server
@@ -34,7 +29,7 @@ func (a *app) serverCommand() *cobra.Command {
 	f.StringArrayVar(&o.domains, "domain", nil, "")
 	f.StringArrayVar(&o.selectors, "dkim-selector", nil, "")
 	f.BoolVar(&o.openRelay, "open-relay", false, "")
-	f.StringVar(&o.compare, "compare-resolver", defaultCompare, "")
+	f.StringArrayVar(&a.opt.compare, "compare-resolver", nil, "")
 	f.BoolVar(&a.opt.nagios, "nagios", false, "")
 	return c
 }
@@ -49,9 +44,6 @@ func (a *app) server(ctx context.Context) error {
 	}
 	r, err := a.runner()
 	if err != nil {
-		return err
-	}
-	if r.Compare, err = a.otherResolver(); err != nil {
 		return err
 	}
 	r.Progress = a.progress()
@@ -105,27 +97,4 @@ func (a *app) ourServer() (probe.Server, error) {
 		s.Selectors = a.opt.file.Our.Selectors
 	}
 	return s, nil
-}
-
-// otherResolver is the one that ours is compared with; nil where none is
-// wanted.
-func (a *app) otherResolver() (dnscheck.Resolver, error) {
-	if a.opt.server.compare == "none" {
-		return nil, nil
-	}
-	server, err := serverAddress(a.opt.server.compare)
-	if err != nil {
-		return nil, usage("compare-resolver", "value", a.opt.server.compare)
-	}
-	return resolver([]netip.AddrPort{server}, true, 0), nil
-}
-
-// serverAddress reads the address of a name server, IP[:PORT].
-func serverAddress(s string) (netip.AddrPort, error) {
-	host, port := probe.HostPort(s)
-	if port == 0 {
-		port = 53
-	}
-	ip, err := netip.ParseAddr(host)
-	return netip.AddrPortFrom(ip, port), err
 }
