@@ -121,6 +121,8 @@ func findRelay(s smtpcheck.Session, sender string) Finding {
 		f.Outcome, f.Code = Skipped, "skipped.private"
 	case s.Rcpt.Accepted():
 		f.Outcome, f.Code = Faulty, "relay.open"
+	case s.Result == smtpcheck.Refused && s.Phase == smtpcheck.PhaseConnect:
+		f.Outcome, f.Code = Skipped, "relay.nobody"
 	case reply.Code >= 500 && relayWords.MatchString(f.Args["reply"]):
 		f.Outcome, f.Code = Healthy, "relay.closed"
 	default:

@@ -155,7 +155,7 @@ func unknownAdvice(f Finding) string {
 		if f.Code == "relay.trusted" {
 			return "look-from-outside"
 		}
-		return "read-reply"
+		return "look-later"
 	case CheckSMTP, CheckTLS:
 		return "look-later"
 	case CheckOutbound:
@@ -251,11 +251,11 @@ func (j *serverJudge) remedy(f Finding) (int, Advice) {
 		}
 		return us(90, "repair-domain", map[string]string{"domain": domain})
 	case "smtp":
-		return us(85, "start-server", map[string]string{"domain": f.Args["host"]})
+		return us(85, "repair-server", map[string]string{"host": f.Args["host"]})
 	case "vantage":
 		return j.vantage(f)
 	case "ptr":
-		return us(80, "set-ptr", map[string]string{"reverse": reverseOf(ip), "helo": j.HELO})
+		return us(80, "set-ptr", j.ptr(ip))
 	case "spf":
 		weight, advice := j.spf(f)
 		return cmp.Or(weight, 60), advice
@@ -317,12 +317,14 @@ func (j *serverJudge) spf(f Finding) (int, Advice) {
 	return map[string]int{"spf.fail": 82, "spf.none": 58}[f.Code], Advice{PartyOurServer, "extend-spf", args}
 }
 
-func reverseOf(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return ""
+// ptr is the record that an address lacks: the name that our server greets
+// with, where it leads to an address.
+func (j *serverJudge) ptr(ip string) map[string]string {
+	args := map[string]string{}
+	if addr, err := netip.ParseAddr(ip); err == nil && len(withCode(j.findings, "helo.ok", "helo.elsewhere")) > 0 {
+		args["reverse"], args["helo"] = dnscheck.ReverseName(addr), j.HELO
 	}
-	return dnscheck.ReverseName(addr)
+	return args
 }
 
 // delisting names where to ask for removal: the page of the first list that
@@ -346,7 +348,7 @@ func (j *serverJudge) blemishes(f Finding) {
 		j.tasks = append(j.tasks, t)
 	}
 	if f.Code == "ptr.generic" {
-		add(soonFrom, f.Code, f.Args, Advice{PartyOurServer, "set-ptr", map[string]string{"reverse": reverseOf(f.Args["ip"]), "helo": j.HELO}})
+		add(soonFrom, f.Code, f.Args, Advice{PartyOurServer, "set-ptr", j.ptr(f.Args["ip"])})
 	}
 	if f.MX == nil {
 		return

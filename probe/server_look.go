@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -111,11 +110,11 @@ func (r *run) relay(ctx context.Context, t target) Finding {
 	addr := netip.AddrPortFrom(t.addr, r.port())
 	ask := func(sender string) Finding {
 		s := r.session(ctx, addr, "", r.policy.Step, smtpcheck.Options{Rcpt: relayTo, Sender: sender})
-		return findRelay(s, cmp.Or(sender, "<>"))
+		return findRelay(s, sender)
 	}
 	f := ask(relayFrom)
 	if f.Code == "relay.undecided" && f.Session.Mail.Code+f.Session.Rcpt.Code != 0 && r.pause(ctx) {
-		if again := ask(""); again.Code != "relay.undecided" {
+		if again := ask("<>"); again.Code != "relay.undecided" {
 			return again
 		}
 	}

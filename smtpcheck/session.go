@@ -122,7 +122,7 @@ func (s *session) prepare() (err error) {
 		return nil
 	}
 	s.from = "<>"
-	if s.opt.Sender != "" {
+	if s.opt.Sender != "" && s.opt.Sender != "<>" {
 		sender, err := parseMailbox(s.opt.Sender)
 		if err != nil || sender.needsUTF8() {
 			return errMailbox

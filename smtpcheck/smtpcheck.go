@@ -92,7 +92,7 @@ type Options struct {
 	STSHosts     []string       // the mx patterns of an MTA-STS policy ("*.example.net"), one of which Name must match; none: not judged
 	Rcpt         string         // the mailbox to ask for, local@domain; empty: none. One that cannot be said on the wire: nothing is dialled
 	RandomName   string         // local part that nobody has, in ASCII, asked for at the same domain once Rcpt is accepted; empty: not asked
-	Sender       string         // with Rcpt: the envelope sender, local@domain; empty is the null sender, which should be the rule. With one nobody beside Rcpt is asked for
+	Sender       string         // with Rcpt: the envelope sender, local@domain; empty is the null sender, which is the rule. With one, "<>" too, nobody beside Rcpt is asked for
 }
 
 // Phase is how far a session came.

@@ -40,7 +40,7 @@ var worstFirst = []PluginStatus{PluginCritical, PluginWarning, PluginUnknown, Pl
 // plugin does: a line with the worst state, a sentence and the performance
 // data, and a line for each target where there are several.
 type Plugin struct {
-	Check   string // the command: rbl, mx, ptr or smtp
+	Check   string // the command: rbl, mx, ptr, smtp or server
 	Words   *Words
 	answers []pluginAnswer
 }
@@ -59,6 +59,10 @@ type datum struct{ label, value string }
 func (p *Plugin) Write(v any) error {
 	switch v := v.(type) {
 	case probe.CheckReport:
+		if v.Server != nil {
+			p.answers = append(p.answers, p.server(v))
+			return nil
+		}
 		p.answers = append(p.answers, p.check(v))
 	case probe.ListReport:
 		p.answers = append(p.answers, p.lists(v))
@@ -181,6 +185,38 @@ func (p *Plugin) check(r probe.CheckReport) pluginAnswer {
 		}
 	}
 	out.text = sentence(t.say("check."+p.Check+"."+string(r.Outcome), map[string]string{"target": r.Target}), reasons)
+	return out
+}
+
+// server judges our own server: critical is what loses mail now.
+func (p *Plugin) server(r probe.CheckReport) pluginAnswer {
+	t := &Text{Words: p.Words}
+	out := pluginAnswer{target: r.Target}
+	urgent := 0
+	var reasons []string
+	for _, task := range append(slices.Clone(r.Server.Tasks), r.Server.Unknown...) {
+		if task.Urgency == probe.Urgent {
+			urgent++
+		}
+		reasons = append(reasons, t.taskWords(task))
+	}
+	switch {
+	case urgent > 0:
+		out.status = PluginCritical
+	case len(r.Server.Tasks) > 0:
+		out.status = PluginWarning
+	case r.Outcome != probe.Healthy:
+		out.status = PluginUnknown
+	}
+	answer := t.serverAnswer(r)
+	if len(r.Server.Tasks) > 0 { // it names the first
+		reasons = reasons[1:]
+	}
+	out.text = sentence(answer, reasons)
+	out.data = []datum{
+		{"tasks", strconv.Itoa(len(r.Server.Tasks))}, {"urgent", strconv.Itoa(urgent)}, {"unknown", strconv.Itoa(len(r.Server.Unknown))},
+		{"looks", strconv.Itoa(len(r.Findings))}, {"certificate_days", fewestDays(r)}, {"time", seconds(elapsed(r.Findings))},
+	}
 	return out
 }
 

@@ -22,7 +22,8 @@ func (t *Text) server(r probe.CheckReport) error {
 	}
 	t.heading("label.looked", nil)
 	for _, a := range r.Server.Addresses {
-		t.line("  " + t.say("label.addresses", nil) + t.say("label.colon", nil) + a.IP.String() + " (" + t.say("address-by."+string(a.By), nil) + ")")
+		t.line("  " + t.say("label.addresses", nil) + t.say("label.colon", nil) +
+			t.say("label.address", map[string]string{"ip": a.IP.String(), "by": t.say("address-by."+string(a.By), nil)}))
 	}
 	t.table(r.Findings)
 	return t.flush()
