@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -432,6 +434,10 @@ func (r *Runner) route(addr netip.Addr) (netip.Addr, error) {
 // family that we lack says nothing about the remote.
 func (r *run) reaches(addr netip.Addr) bool {
 	here, err := r.route(addr)
+	var call *os.SyscallError
+	if errors.As(err, &call) && call.Syscall != "connect" && call.Syscall != "socket" {
+		return true // it was not the route that failed: the connection itself will tell
+	}
 	return err == nil && (Public(here) || !Public(addr) || here.Is4())
 }
 
