@@ -94,7 +94,7 @@ func decodeCharset(body []byte, label string) string {
 	if out, ok := decodeUnlikeASCII(body, label); ok {
 		return out
 	}
-	if utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || ascii(body) == len(body)) {
+	if isUTF8(body, label) {
 		return string(body)
 	}
 	enc := charset(label)
@@ -108,10 +108,22 @@ func decodeCharset(body []byte, label string) string {
 	return string(out)
 }
 
+// isUTF8 tells text that needs no decoding.
+func isUTF8(body []byte, label string) bool {
+	return utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || ascii(body) == len(body))
+}
+
 // decode is decodeCharset for a text of the report: what its charset has no
 // character for is noted.
 func (r *reader) decode(body []byte, label string) string {
-	s := decodeCharset(body, label)
+	s, ok := decodeUnlikeASCII(body, label)
+	switch {
+	case ok:
+	case isUTF8(body, label):
+		return r.store.keep(body)
+	default:
+		s = decodeCharset(body, label)
+	}
 	if strings.Contains(s, "\uFFFD") && !bytes.Contains(body, []byte("\uFFFD")) {
 		r.note("text.undecoded", "charset", clip(label, 40))
 	}

@@ -193,14 +193,15 @@ func parseDate(s string) time.Time {
 	return t
 }
 
-// usualDate reads "Mon, 2 Jan 2006 15:04:05 -0700". RFC 5322 section 3.3
+// usualDate reads "Mon, 2 Jan 2006 15:04:05 -0700", or without the day of the
+// week. RFC 5322 section 3.3
 func usualDate(s string) (t time.Time, ok bool) {
 	const form = "02 Jan 2006 15:04:05 -0700"
 	var digits [len(form)]byte // the values, each at its place in the form
-	if len(s) < 5 || s[3] != ',' {
-		return t, false
+	if len(s) > 4 && s[3] == ',' {
+		s = s[4:]
 	}
-	s = s[5:]
+	s = strings.TrimLeft(s, " ")
 	missing := len(form) - len(s) // the first digit of the day may be
 	if missing < 0 || missing > 1 {
 		return t, false

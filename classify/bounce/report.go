@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// readMessage reads one message, up to its end in l.
-func readMessage(l *lines) *Report {
-	r := &reader{lines: l, rep: &Report{}}
+// readMessage reads one message, up to its end in l, into the memory of the one
+// before.
+func (r *reader) readMessage(l *lines) *Report {
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -206,7 +207,7 @@ func (r *reader) embeddedStatus(body string) string {
 		if isTrace(line) || announcesCopy(line) {
 			break
 		}
-		r.dsn.line([]byte(line))
+		r.dsn.line([]byte(line), &r.store)
 		rest = after
 	}
 	r.dsn.flush()
