@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"mime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,21 +20,32 @@ import (
 )
 
 // decodeTransfer undoes a Content-Transfer-Encoding. Damage ends the decoding
-// where no more can be made of it, and is no error.
-func decodeTransfer(body []byte, encoding string) []byte {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
+// where no more can be made of it, and is noted, once.
+func (r *reader) decodeTransfer(body []byte, encoding string) []byte {
+	whole := true
+	switch encoding = lower(encoding); encoding {
 	case "base64":
-		return decodeBase64(body)
+		body, whole = decodeBase64(body)
 	case "quoted-printable":
-		return decodeQuoted(body)
+		body, whole = decodeQuoted(body)
+	}
+	if !whole {
+		r.damaged(encoding)
 	}
 	return body
 }
 
-// decodeQuoted undoes quoted-printable in place; what is no escape stays.
-// RFC 2045 section 6.7
-func decodeQuoted(body []byte) []byte {
-	out := body[:0]
+// damaged notes a part that could not be decoded as a whole.
+func (r *reader) damaged(encoding string) {
+	if !slices.ContainsFunc(r.rep.Notes, func(n Note) bool { return n.Code == "part.damaged" }) {
+		r.note("part.damaged", "encoding", encoding)
+	}
+}
+
+// decodeQuoted undoes quoted-printable in place; what is no escape stays, and
+// is damage. RFC 2045 section 6.7
+func decodeQuoted(body []byte) (text []byte, whole bool) {
+	out, whole := body[:0], true
 	for line := range bytes.Lines(body) {
 		text := bytes.TrimRight(line, " \t\r\n")
 		soft := bytes.HasSuffix(text, []byte("="))
@@ -51,7 +63,7 @@ func decodeQuoted(body []byte) []byte {
 				text = text[3:]
 			} else {
 				out = append(out, '=')
-				text = text[1:]
+				text, whole = text[1:], false
 			}
 		}
 		out = append(out, text...)
@@ -59,7 +71,7 @@ func decodeQuoted(body []byte) []byte {
 			out = append(out, '\n')
 		}
 	}
-	return out
+	return out, whole
 }
 
 // unhex is the value of a digit that isHex.
@@ -71,8 +83,9 @@ func unhex(c byte) byte {
 }
 
 // decodeBase64 takes text before or after the base64 (a footer of a mailing
-// list) for its end.
-func decodeBase64(body []byte) []byte {
+// list) for its end. What is no base64, or ends in the middle of a byte, is
+// damage.
+func decodeBase64(body []byte) (text []byte, whole bool) {
 	packed := make([]byte, 0, len(body))
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSpace(line)
@@ -83,8 +96,8 @@ func decodeBase64(body []byte) []byte {
 	}
 	packed = bytes.TrimRight(packed, "=")
 	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(packed)))
-	n, _ := base64.RawStdEncoding.Decode(out, packed)
-	return out[:n]
+	n, err := base64.RawStdEncoding.Decode(out, packed)
+	return out[:n], err == nil && len(packed) > 0
 }
 
 // decodeCharset turns text in the named charset into UTF-8. Labels lie and go

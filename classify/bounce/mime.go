@@ -198,7 +198,7 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 	extra, d := r.keep(min(maxText, maxTexts-r.kept))
 	r.kept += len(r.raw)
 	if len(bytes.TrimSpace(r.raw)) > 0 {
-		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
 		r.texts = append(r.texts, text{r.decode(body, h.param("charset")), isHTML, extra})
 	}
 	return d
@@ -206,10 +206,10 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 
 // status reads a delivery-status part, as it comes unless it is encoded.
 func (r *reader) status(h header) delimiter {
-	switch strings.ToLower(h.get("Content-Transfer-Encoding")) {
+	switch lower(h.get("Content-Transfer-Encoding")) {
 	case "base64", "quoted-printable":
 		_, d := r.keep(maxTexts)
-		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
 		for line := range bytes.Lines(body) {
 			r.dsn.line(trimNewline(line), &r.store)
 		}

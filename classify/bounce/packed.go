@@ -33,6 +33,9 @@ func (r *reader) attached(h header, depth int) delimiter {
 	}
 	r.lines, r.bounds = new(lines).begin(decoded, sniffed), nil
 	r.returned(h, depth)
+	if err := r.stopped; err != nil && err != io.EOF {
+		r.damaged(encoding)
+	}
 	r.lines, r.bounds = in.lines, in.bounds
 	if !in.ended {
 		_, in.at = in.skip()
