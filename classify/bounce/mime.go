@@ -154,7 +154,10 @@ func (r *reader) fields() header {
 		if i+1 < len(r.names) {
 			end = r.names[i+1].start
 		}
-		value := n.end + strings.IndexByte(all[n.end:end], ':') + 1
+		value := n.end + 1
+		for all[value-1] != ':' { // there may be space before it
+			value++
+		}
 		h[i] = field{all[n.start:n.end], all[value : end-1]}
 	}
 	return h

@@ -189,7 +189,10 @@ func dedent(s string) string {
 // embeddedStatus reads delivery status groups that stand in a text, and gives
 // the text without them.
 func (r *reader) embeddedStatus(body string) string {
-	start := lineWith(body, "final-recipient")
+	if !recipientFields.in(body) {
+		return body
+	}
+	start := lineWith(body, recipientFields.words[0])
 	if start < 0 || !isField([]byte(body[start:min(len(body), start+20)])) {
 		return body
 	}
@@ -213,6 +216,8 @@ func (r *reader) embeddedStatus(body string) string {
 	r.dsn.flush()
 	return body[:start] + "\n" + rest
 }
+
+var recipientFields = newPhrases("final-recipient")
 
 // lineWith is where the first line begins that begins with prefix, which is in
 // lower case; -1 where there is none.
