@@ -9,7 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -256,40 +255,4 @@ func decodeWords(s string) string {
 		return out
 	}
 	return s
-}
-
-// plainText is the text of an HTML page, one line a block.
-func plainText(page string) string {
-	var out strings.Builder
-	z := html.NewTokenizer(strings.NewReader(page))
-	z.SetMaxBuf(maxText)
-	hidden := ""
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return out.String()
-		case html.TextToken:
-			if hidden == "" {
-				out.WriteString(strings.ReplaceAll(html.UnescapeString(string(z.Raw())), "\u00a0", " "))
-			}
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, _ := z.TagName()
-			switch string(name) {
-			case "style", "script", "title":
-				hidden = string(name)
-			case "br", "p", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "hr", "blockquote", "pre":
-				out.WriteByte('\n')
-			case "td", "th":
-				out.WriteByte(' ')
-			}
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			switch string(name) {
-			case hidden:
-				hidden = ""
-			case "p", "div", "tr", "table", "h1", "h2", "h3":
-				out.WriteByte('\n')
-			}
-		}
-	}
 }
