@@ -82,7 +82,7 @@ func readOutlook(l *lines) *Report {
 		return r.rep
 	}
 	if mail := root.enclosedMail(); mail != nil && !root.isReport() {
-		if rep := readMessage(new(lines).begin(bytes.NewReader(mail), sniffed)); len(rep.Failures) > 0 {
+		if rep := new(reader).readMessage(new(lines).begin(bytes.NewReader(mail), sniffed)); len(rep.Failures) > 0 {
 			return rep
 		}
 	}
@@ -416,7 +416,7 @@ func (r *reader) readAttachment(a *storage) {
 	switch {
 	case media == "message/delivery-status" || media == "message/global-delivery-status":
 		for line := range bytes.Lines(a.binary(propAttached)) {
-			r.dsn.line(trimNewline(line))
+			r.dsn.line(trimNewline(line), &r.store)
 		}
 		r.dsn.flush()
 	case r.original != nil:
