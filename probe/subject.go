@@ -274,7 +274,7 @@ func under(host, domain string) bool {
 // sameOrganisation says whether two hosts have one registered domain.
 func sameOrganisation(a, b string) bool {
 	// Such a domain has two labels or more, or is the whole name.
-	return strings.EqualFold(lastTwo(a), lastTwo(b)) && organisation(a) == organisation(b)
+	return a == b || strings.EqualFold(lastTwo(a), lastTwo(b)) && organisation(a) == organisation(b)
 }
 
 // lastTwo are the last two labels of a name.
