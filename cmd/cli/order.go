@@ -23,7 +23,7 @@ func inOrder[In, Out any](ctx context.Context, jobs int, inputs iter.Seq[In], wo
 	defer cancel(nil)
 	next, stop := iter.Pull(inputs)
 	defer stop()
-	o := &order[In, Out]{ctx: inner, cancel: cancel, emit: emit, next: next, room: 8 * jobs}
+	o := &order[In, Out]{ctx: inner, cancel: cancel, taking: make(chan struct{}, 1), next: next, emit: emit, room: 8 * jobs}
 	o.moved.L = &o.mu
 	defer context.AfterFunc(inner, func() {
 		o.mu.Lock()
@@ -52,9 +52,11 @@ type order[In, Out any] struct {
 	cancel context.CancelCauseFunc
 	emit   func(In, Out) error
 
-	mu    sync.Mutex // for what follows, and for the jobs; not held while emitting
-	moved sync.Cond  // the turn went on, or the context ended
-	next  func() (In, bool)
+	taking chan struct{} // held by whoever calls next, which may wait for an input
+	next   func() (In, bool)
+
+	mu    sync.Mutex    // for what follows, and for the jobs; not held while emitting
+	moved sync.Cond     // the turn went on, or the context ended
 	last  *job[In, Out] // the one taken last, until it has ended with the turn
 	room  int           // how many more may be taken before the turn goes on
 }
@@ -71,18 +73,21 @@ type job[In, Out any] struct {
 
 // take gives the next input to work on; nil where there is none.
 func (o *order[In, Out]) take() *job[In, Out] {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.room == 0 && o.ctx.Err() == nil {
-		o.moved.Wait()
+	select {
+	case o.taking <- struct{}{}:
+		defer func() { <-o.taking }()
+	case <-o.ctx.Done():
+		return nil
 	}
-	if o.ctx.Err() != nil {
+	if !o.hasRoom() {
 		return nil
 	}
 	in, ok := o.next()
 	if !ok {
 		return nil
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.room--
 	j := &job[In, Out]{order: o, in: in, turn: o.last == nil}
 	if o.last != nil {
@@ -90,6 +95,17 @@ func (o *order[In, Out]) take() *job[In, Out] {
 	}
 	o.last = j
 	return j
+}
+
+// hasRoom waits until one more input may be taken; false where the context
+// ends.
+func (o *order[In, Out]) hasRoom() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.room == 0 && o.ctx.Err() == nil {
+		o.moved.Wait()
+	}
+	return o.ctx.Err() == nil
 }
 
 func (j *job[In, Out]) send(r Out) error {
