@@ -191,6 +191,8 @@ func (r *reader) entity(h header, depth int) delimiter {
 		return r.readText(h, media == "text/html")
 	case isSaved(h):
 		return r.attached(h, depth)
+	case isSavedOutlook(h):
+		return r.attachedOutlook(h)
 	}
 	_, d := r.skip()
 	return d

@@ -394,7 +394,8 @@ func (r *reader) readItem(s *storage) {
 	}
 }
 
-// readBody keeps the text, that of the page where there is no other.
+// readBody keeps the text, that of the page or of the RTF where there is no
+// other.
 func (r *reader) readBody(s *storage) {
 	body, page := s.text(propBody), false
 	if strings.TrimSpace(body) == "" {
@@ -403,9 +404,13 @@ func (r *reader) readBody(s *storage) {
 			body = r.decode(s.binary(propHTML), codepage(int(s.number(propBodyCodepage))))
 		}
 	}
+	packed := s.streams[fmt.Sprintf("__substg1.0_%04x0102", propRTF)] != nil
+	if body == "" && packed {
+		body, page = plainRTF(unpackRTF(s.binary(propRTF))), false
+	}
 	if kept := clip(body, maxText); kept != "" {
 		r.texts = append(r.texts, text{kept, page, int64(len(body) - len(kept))})
-	} else if s.streams[fmt.Sprintf("__substg1.0_%04x0102", propRTF)] != nil {
+	} else if packed {
 		r.rep.Notes = append(r.rep.Notes, Note{Code: "msg.rtf-only"})
 	}
 }

@@ -18,7 +18,7 @@ type prose struct {
 // sender's, and those of postmasters.
 func readProse(notice string, own func(string) bool) prose {
 	var p prose
-	notice, p.session = cutSession(notice)
+	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
 		blocks = mentioned(notice, own)

@@ -163,7 +163,7 @@ func nextReply(s string, from int) int {
 		case code < 400 && before != "", isQuantity(after):
 		case leadingStatus(after) != "",
 			first && (after == "" || strings.IndexByte(" -#,<:\t\r\n\"", after[0]) >= 0),
-			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
+			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|-", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
 				after != "" && strings.IndexByte(" -#,<:", after[0]) >= 0,
 			hasSuffixFold(before, "responsecode"):
 			return i
