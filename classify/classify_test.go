@@ -206,6 +206,7 @@ func TestWordsThatMislead(t *testing.T) {
 		{"prefixes with underscores", 4, said("550-5.7.1_likely_unsolicited_mail._To_reduce_the_amount_of_spam 550 5.7.1 this message has been blocked")},
 		{"a dead list is still a list", 11, said("554 5.7.1 Service unavailable; Client host [192.0.2.9] blocked using dnsbl.sorbs.net")},
 		{"found in a list is not a domain not found", 11, said("554 Host found in DNS blacklist at dnsbl.example.com")},
+		{"two things, and the status knows which", 3, said("452 4.2.2 The email account that you tried to reach is over quota and inactive.")},
 		{"a command that is disabled", 0, said("550 VRFY command is disabled")},
 		{"what follows a refusal does not count", 1, said("550 5.1.1 <a@example.net>... User unknown 503 5.0.0 Need RCPT (recipient)")},
 		{"a URL in the message is content, whatever list has it", 4, said("550 Blacklisted URL in message. See http://lookup.uribl.com.")},

@@ -238,6 +238,9 @@ func (c *Classifier) judgeStatus(t *trial, status string) {
 	rank := looseStatusRank
 	if s.Firm {
 		rank = firmStatusRank
+		for i := range t.matches {
+			t.matches[i].confirmed = t.matches[i].category == s.category
+		}
 	}
 	t.matches = append(t.matches, match{category: s.category, rivals: s.rivals, rank: rank,
 		remote: true, confidence: Weak, id: s.id, quote: status, from: FromStatus})

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// The bounds of a memory: 1024 questions of at most 2 KiB each.
+// The bounds of a memory: 4096 questions of at most 2 KiB each.
 const (
-	maxRemembered = 1 << 10
+	maxRemembered = 1 << 12
 	maxQuestion   = 2 << 10
 )
 

@@ -13,8 +13,9 @@ import (
 //  3. what the remote said before what the reporting server wrote;
 //  4. the later reply of a chain ("host a said: 550 ... host b said: 550 ...");
 //  5. the confidence of the rule;
-//  6. the longer quote: more words mean something more exact;
-//  7. the order of the files and of the rules in them.
+//  6. what a firm status says, too: of two things in the words, 4.2.2 knows which;
+//  7. the longer quote: more words mean something more exact;
+//  8. the order of the files and of the rules in them.
 //
 // Two matches are never equal in all of them, so the order is total.
 const (
@@ -61,6 +62,7 @@ type match struct {
 	remote     bool
 	segment    int
 	confidence Confidence
+	confirmed  bool // by a firm status
 	order      int
 	rule       *rule // nil for a status or a code
 	id         string
@@ -71,15 +73,16 @@ type match struct {
 func (m *match) before(o *match) int {
 	return cmp.Or(
 		cmp.Compare(o.rank, m.rank),
-		fromRemoteFirst(m.remote, o.remote),
+		trueFirst(m.remote, o.remote),
 		cmp.Compare(o.segment, m.segment),
 		cmp.Compare(m.confidence.depth(), o.confidence.depth()),
+		trueFirst(m.confirmed, o.confirmed),
 		cmp.Compare(len(o.quote), len(m.quote)),
 		cmp.Compare(m.order, o.order),
 	)
 }
 
-func fromRemoteFirst(a, b bool) int {
+func trueFirst(a, b bool) int {
 	switch {
 	case a == b:
 		return 0

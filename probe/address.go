@@ -144,8 +144,10 @@ func nearMiss(domain string) string {
 		}
 	}
 	for _, k := range wellKnown {
-		name, _, _ := strings.Cut(k, ".")
-		if oneSlip(domain, k) && (len(name) > 4 || strings.HasPrefix(domain, name+".")) {
+		if !oneSlip(domain, k) {
+			continue
+		}
+		if name, _, _ := strings.Cut(k, "."); len(name) > 4 || strings.HasPrefix(domain, name+".") {
 			return k
 		}
 	}
@@ -157,6 +159,9 @@ func nearMiss(domain string) string {
 func oneSlip(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
+	}
+	if len(b)-len(a) > 1 {
+		return false
 	}
 	i := 0
 	for i < len(a) && a[i] == b[i] {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -12,13 +13,13 @@ import (
 // Advise says whose it is to act and what each side should do, from the
 // classification and, where it was looked, from the verdict; v may be nil.
 func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
-	a := adviser{c: c, s: s, v: v}
+	a := adviser{c: &c, s: &s, v: v}
 	return a.party(), a.advice()
 }
 
 type adviser struct {
-	c classify.Classification
-	s Subject
+	c *classify.Classification
+	s *Subject
 	v *Verification
 }
 
@@ -231,38 +232,37 @@ func (a adviser) whatWouldDecide() string {
 
 // args are the facts that advice is worded from.
 func (a adviser) args() map[string]string {
-	f := a.s.Failure
-	m := map[string]string{
-		"address": f.Recipient, "domain": a.s.Domain, "near": nearMiss(a.s.Domain),
-		"host": f.Remote.Name, "sender": a.s.SenderDomain, "list": a.c.List,
-		"provider": a.c.Provider, "reference": a.c.Reference, "helo": a.s.Ours.HELO,
+	f := &a.s.Failure
+	m := make(map[string]string, 8)
+	set := func(key, value string) {
+		if value == "" {
+			delete(m, key)
+			return
+		}
+		m[key] = value
 	}
-	if m["host"] == "" && f.Remote.IP.IsValid() {
-		m["host"] = f.Remote.IP.String()
-	}
-	if m["host"] == "" {
-		m["host"] = a.s.Domain
-	}
+	set("address", f.Recipient)
+	set("domain", a.s.Domain)
+	set("near", nearMiss(a.s.Domain))
+	set("sender", a.s.SenderDomain)
+	set("list", a.c.List)
+	set("provider", a.c.Provider)
+	set("reference", a.c.Reference)
+	set("helo", a.s.Ours.HELO)
+	set("host", cmp.Or(f.Remote.Name, addrText(f.Remote.IP), a.s.Domain))
 	if a.v != nil {
-		m["ip"] = a.v.Vantage.SendingIP
-		m["outbound"] = a.v.Vantage.OutboundIP
-	} else if a.s.SendingIP.IsValid() {
-		m["ip"] = a.s.SendingIP.String()
+		set("ip", a.v.Vantage.SendingIP)
+		set("outbound", a.v.Vantage.OutboundIP)
+	} else {
+		set("ip", addrText(a.s.SendingIP))
 	}
 	if ip := a.s.SendingIP; ip.IsValid() {
-		m["reverse"] = dnscheck.ReverseName(ip)
-		m["mechanism"] = mechanism(ip)
+		set("reverse", dnscheck.ReverseName(ip))
+		set("mechanism", mechanism(ip))
 	}
 	if n, ok := a.finding(StepNamed); ok {
-		m["list"], m["url"] = n.Args["list"], n.Args["url"]
-		if d := n.Args["delist"]; d != "" {
-			m["url"] = d
-		}
-	}
-	for k, v := range m {
-		if v == "" {
-			delete(m, k)
-		}
+		set("list", n.Args["list"])
+		set("url", cmp.Or(n.Args["delist"], n.Args["url"]))
 	}
 	return m
 }

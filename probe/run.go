@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -456,6 +458,10 @@ func (r *Runner) route(addr netip.Addr) (netip.Addr, error) {
 // family that we lack says nothing about the remote.
 func (r *run) reaches(addr netip.Addr) bool {
 	here, err := r.route(addr)
+	var call *os.SyscallError
+	if errors.As(err, &call) && call.Syscall != "connect" && call.Syscall != "socket" {
+		return true // it was not the route that failed: the connection itself will tell
+	}
 	return err == nil && (Public(here) || !Public(addr) || here.Is4())
 }
 

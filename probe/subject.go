@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -168,7 +169,7 @@ func (s *Subject) reporterIsOurs() bool {
 	if len(s.Ours.Domains) > 0 {
 		return s.isOurs(s.ReportingHost)
 	}
-	return s.SenderDomain != "" && organisation(s.ReportingHost) == organisation(s.SenderDomain)
+	return s.SenderDomain != "" && sameOrganisation(s.ReportingHost, s.SenderDomain)
 }
 
 // isOurs says whether a host is ours by configuration.
@@ -187,7 +188,7 @@ func (s *Subject) isOurs(host string) bool {
 // isTheirs says whether a host belongs to the recipient's side.
 func (s *Subject) isTheirs(host string) bool {
 	return host != "" && s.Domain != "" && !s.isOurs(host) &&
-		organisation(host) == organisation(s.Domain) && organisation(s.Domain) != organisation(s.SenderDomain)
+		sameOrganisation(host, s.Domain) && !sameOrganisation(s.Domain, s.SenderDomain)
 }
 
 // isBackscatter says whether the message that bounced never passed us. It can
@@ -240,20 +241,46 @@ func domainOf(address string) string {
 		return ""
 	}
 	d := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(address[at+1:])), ".")
-	if a, err := idna.Lookup.ToASCII(d); err == nil {
-		d = a
+	if !isPlain(d) {
+		if a, err := idna.Lookup.ToASCII(d); err == nil {
+			d = a
+		}
 	}
-	foreign := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"*()<>[]\,:;@`, r) }
+	foreign := func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r < utf8.RuneSelf && strings.IndexByte(`"*()<>[]\,:;@`, byte(r)) >= 0
+	}
 	if len(d) > 253 || strings.ContainsFunc(d, foreign) {
 		return ""
 	}
 	return d
 }
 
+// isPlain says whether a name in lower case is its own ASCII form.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return !strings.Contains(name, "xn--")
+}
+
 // under says whether host is domain or below it.
 func under(host, domain string) bool {
 	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimSuffix(domain, "."))
 	return domain != "" && (host == domain || strings.HasSuffix(host, "."+domain))
+}
+
+// sameOrganisation says whether two hosts have one registered domain.
+func sameOrganisation(a, b string) bool {
+	// Such a domain has two labels or more, or is the whole name.
+	return a == b || strings.EqualFold(lastTwo(a), lastTwo(b)) && organisation(a) == organisation(b)
+}
+
+// lastTwo are the last two labels of a name.
+func lastTwo(name string) string {
+	last := max(strings.LastIndexByte(name, '.'), 0)
+	return name[strings.LastIndexByte(name[:last], '.')+1:]
 }
 
 // organisation is the registered domain of a host, by the public suffix list;

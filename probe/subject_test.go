@@ -1,9 +1,12 @@
 package probe
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/net/idna"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
@@ -133,5 +136,48 @@ func TestMentionsWholeNamesOnly(t *testing.T) {
 	}
 	if mentions("anything", "") {
 		t.Error("an empty name is mentioned")
+	}
+}
+
+func TestAPlainNameIsItsOwnASCIIForm(t *testing.T) {
+	const letters = "abcxyz019-._* :@"
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 20000 {
+		name := make([]byte, rnd.IntN(12))
+		for i := range name {
+			name[i] = letters[rnd.IntN(len(letters))]
+		}
+		if a, err := idna.Lookup.ToASCII(string(name)); err == nil && isPlain(string(name)) && a != string(name) {
+			t.Errorf("%q becomes %q", name, a)
+		}
+	}
+	for _, name := range []string{"b\u00fccher.example", "xn--bcher-kva.example", "a.xn--"} {
+		if isPlain(name) {
+			t.Errorf("%q is left as it is", name)
+		}
+	}
+}
+
+func TestHostsOfOneOrganisation(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"mx1.example.com", "example.com", true},
+		{"mx1.example.com", "mail.EXAMPLE.com", true},
+		{"example.com", "example.org", false},
+		{"mx.example.co.uk", "other.co.uk", false},
+		{"mx.example.co.uk", "example.co.uk", true},
+		{"co.uk", "co.uk", true}, // a suffix is nobody's, and only itself
+		{"a.co.uk", "co.uk", false},
+		{"localhost", "localhost", true},
+		{"localhost", "mail.localhost", false},
+		{"", "", true},
+		{"", "example.com", false},
+		{"a..com", "b..com", false},
+	} {
+		if got := sameOrganisation(tt.a, tt.b); got != tt.want || got != (organisation(tt.a) == organisation(tt.b)) {
+			t.Errorf("%q and %q: %v", tt.a, tt.b, got)
+		}
 	}
 }

@@ -440,7 +440,7 @@ func TestDamagedQuotedPrintableKeepsWhatIsNoEscape(t *testing.T) {
 		"=":                "",
 		"a  \n\n":          "a\n\n",
 	} {
-		if got := string(decodeQuoted([]byte(in))); got != want {
+		if got, _ := decodeQuoted([]byte(in)); string(got) != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

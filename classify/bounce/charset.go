@@ -5,10 +5,10 @@ import (
 	"encoding/base64"
 	"io"
 	"mime"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -19,21 +19,32 @@ import (
 )
 
 // decodeTransfer undoes a Content-Transfer-Encoding. Damage ends the decoding
-// where no more can be made of it, and is no error.
-func decodeTransfer(body []byte, encoding string) []byte {
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
+// where no more can be made of it, and is noted, once.
+func (r *reader) decodeTransfer(body []byte, encoding string) []byte {
+	whole := true
+	switch encoding = lower(encoding); encoding {
 	case "base64":
-		return decodeBase64(body)
+		body, whole = decodeBase64(body)
 	case "quoted-printable":
-		return decodeQuoted(body)
+		body, whole = decodeQuoted(body)
+	}
+	if !whole {
+		r.damaged(encoding)
 	}
 	return body
 }
 
-// decodeQuoted undoes quoted-printable in place; what is no escape stays.
-// RFC 2045 section 6.7
-func decodeQuoted(body []byte) []byte {
-	out := body[:0]
+// damaged notes a part that could not be decoded as a whole.
+func (r *reader) damaged(encoding string) {
+	if !slices.ContainsFunc(r.rep.Notes, func(n Note) bool { return n.Code == "part.damaged" }) {
+		r.note("part.damaged", "encoding", encoding)
+	}
+}
+
+// decodeQuoted undoes quoted-printable in place; what is no escape stays, and
+// is damage. RFC 2045 section 6.7
+func decodeQuoted(body []byte) (text []byte, whole bool) {
+	out, whole := body[:0], true
 	for line := range bytes.Lines(body) {
 		text := bytes.TrimRight(line, " \t\r\n")
 		soft := bytes.HasSuffix(text, []byte("="))
@@ -51,7 +62,7 @@ func decodeQuoted(body []byte) []byte {
 				text = text[3:]
 			} else {
 				out = append(out, '=')
-				text = text[1:]
+				text, whole = text[1:], false
 			}
 		}
 		out = append(out, text...)
@@ -59,7 +70,7 @@ func decodeQuoted(body []byte) []byte {
 			out = append(out, '\n')
 		}
 	}
-	return out
+	return out, whole
 }
 
 // unhex is the value of a digit that isHex.
@@ -71,8 +82,9 @@ func unhex(c byte) byte {
 }
 
 // decodeBase64 takes text before or after the base64 (a footer of a mailing
-// list) for its end.
-func decodeBase64(body []byte) []byte {
+// list) for its end. What is no base64, or ends in the middle of a byte, is
+// damage.
+func decodeBase64(body []byte) (text []byte, whole bool) {
 	packed := make([]byte, 0, len(body))
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSpace(line)
@@ -83,8 +95,8 @@ func decodeBase64(body []byte) []byte {
 	}
 	packed = bytes.TrimRight(packed, "=")
 	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(packed)))
-	n, _ := base64.RawStdEncoding.Decode(out, packed)
-	return out[:n]
+	n, err := base64.RawStdEncoding.Decode(out, packed)
+	return out[:n], err == nil && len(packed) > 0
 }
 
 // decodeCharset turns text in the named charset into UTF-8. Labels lie and go
@@ -94,7 +106,7 @@ func decodeCharset(body []byte, label string) string {
 	if out, ok := decodeUnlikeASCII(body, label); ok {
 		return out
 	}
-	if utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || ascii(body) == len(body)) {
+	if isUTF8(body, label) {
 		return string(body)
 	}
 	enc := charset(label)
@@ -108,10 +120,22 @@ func decodeCharset(body []byte, label string) string {
 	return string(out)
 }
 
+// isUTF8 tells text that needs no decoding.
+func isUTF8(body []byte, label string) bool {
+	return utf8.Valid(body) && bytes.IndexByte(body, 0x1B) < 0 && (label != "iso-2022-jp" || ascii(body) == len(body))
+}
+
 // decode is decodeCharset for a text of the report: what its charset has no
 // character for is noted.
 func (r *reader) decode(body []byte, label string) string {
-	s := decodeCharset(body, label)
+	s, ok := decodeUnlikeASCII(body, label)
+	switch {
+	case ok:
+	case isUTF8(body, label):
+		return r.store.keep(body)
+	default:
+		s = decodeCharset(body, label)
+	}
 	if strings.Contains(s, "\uFFFD") && !bytes.Contains(body, []byte("\uFFFD")) {
 		r.note("text.undecoded", "charset", clip(label, 40))
 	}
@@ -231,40 +255,4 @@ func decodeWords(s string) string {
 		return out
 	}
 	return s
-}
-
-// plainText is the text of an HTML page, one line a block.
-func plainText(page string) string {
-	var out strings.Builder
-	z := html.NewTokenizer(strings.NewReader(page))
-	z.SetMaxBuf(maxText)
-	hidden := ""
-	for {
-		switch z.Next() {
-		case html.ErrorToken:
-			return out.String()
-		case html.TextToken:
-			if hidden == "" {
-				out.WriteString(strings.ReplaceAll(html.UnescapeString(string(z.Raw())), "\u00a0", " "))
-			}
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, _ := z.TagName()
-			switch string(name) {
-			case "style", "script", "title":
-				hidden = string(name)
-			case "br", "p", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "hr", "blockquote", "pre":
-				out.WriteByte('\n')
-			case "td", "th":
-				out.WriteByte(' ')
-			}
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			switch string(name) {
-			case hidden:
-				hidden = ""
-			case "p", "div", "tr", "table", "h1", "h2", "h3":
-				out.WriteByte('\n')
-			}
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"mime/quotedprintable"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -200,13 +201,39 @@ func TestWhatCannotBeDecodedIsNotedAndReadingGoesOn(t *testing.T) {
 	}
 }
 
-func TestDamagedTransferEncodingKeepsTheRest(t *testing.T) {
-	for name, in := range map[string][]byte{
-		"a lone equals sign": letter("utf-8", "text/plain", "8bit", []byte("see a=b, =ZZ and=20=\nmore\n\n<a@example.net>:\n550 5.1.1 unknown=20user\n")),
-		"uncoded bytes":      letter("utf-8", "text/plain", "8bit", []byte("無\n<a@example.net>:\n550 5.1.1 unknown=20user=\n")),
+func TestDamagedPartIsNotedAndReadingGoesOn(t *testing.T) {
+	const words = "<a@example.net>:\n550 5.1.1 unknown user\n\n"
+	packed := base64.StdEncoding.EncodeToString([]byte(words))
+	for name, c := range map[string]struct {
+		encoding, body string
+		damaged        bool
+	}{
+		"whole base64":         {"base64", packed, false},
+		"a footer":             {"base64", packed + "\n-- \nthe list\n", false},
+		"no padding":           {"base64", strings.TrimRight(packed, "="), false},
+		"a byte that none has": {"base64", packed + "!!!!", true},
+		"cut in a byte":        {"base64", strings.TrimRight(packed, "=") + "QQ", true},
+		"whole quoted":         {"quoted-printable", words + "=41=\n", false},
+		"a lone equals sign":   {"quoted-printable", "see a=b, =ZZ and=20=\nmore\n\n<a@example.net>:\n550 5.1.1 unknown=20user\n", true},
+		"damaged twice":        {"quoted-printable", words + "a=b c=d\n", true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			says(t, bytes.Replace(in, []byte("8bit"), []byte("quoted-printable"), 1), "unknown user")
-		})
+		in := bytes.Replace(letter("utf-8", "text/plain", "8bit", []byte(c.body)), []byte("8bit"), []byte(c.encoding), 1)
+		rep, err := Read(bytes.NewReader(in))
+		if err != nil || len(rep.Failures) != 1 || rep.Failures[0].Reply.Text != "550 5.1.1 unknown user" {
+			t.Errorf("%s: %+v, %v", name, rep, err)
+			continue
+		}
+		var want []Note
+		if c.damaged {
+			want = []Note{{Code: "part.damaged", Args: map[string]string{"encoding": c.encoding}}}
+		}
+		if !reflect.DeepEqual(rep.Notes, want) {
+			t.Errorf("%s: notes %v", name, rep.Notes)
+		}
 	}
+}
+
+func TestUncodedBytesInQuotedPrintableStay(t *testing.T) {
+	in := letter("utf-8", "text/plain", "8bit", []byte("無\n<a@example.net>:\n550 5.1.1 unknown=20user=\n"))
+	says(t, bytes.Replace(in, []byte("8bit"), []byte("quoted-printable"), 1), "unknown user")
 }

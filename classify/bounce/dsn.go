@@ -32,12 +32,12 @@ type group struct {
 	remote, diagnostic, retry, extra        string
 }
 
-// line takes one line of the part.
-func (d *dsn) line(b []byte) {
+// line takes one line of the part, and keeps its value in a store.
+func (d *dsn) line(b []byte, s *store) {
 	switch n := fieldName(b); {
 	case n > 0:
 		colon := n + bytes.IndexByte(b[n:], ':')
-		d.field(b[:n], bytes.TrimSpace(b[colon+1:min(len(b), colon+maxValue)]))
+		d.field(b[:n], bytes.TrimSpace(b[colon+1:min(len(b), colon+maxValue)]), s)
 	case isBlank(b):
 		d.flush()
 	case d.last != nil && len(*d.last) < maxValue:
@@ -47,7 +47,7 @@ func (d *dsn) line(b []byte) {
 
 // field files a value. One that the group has already, of those that every
 // group has, begins the next group: the empty line was forgotten.
-func (d *dsn) field(name, value []byte) {
+func (d *dsn) field(name, value []byte, s *store) {
 	g := &d.now
 	d.last = nil
 	var slot *string
@@ -85,7 +85,7 @@ func (d *dsn) field(name, value []byte) {
 			return // said twice
 		}
 	}
-	*slot = string(value)
+	*slot = s.keep(value)
 	d.last = slot
 }
 

@@ -183,14 +183,55 @@ func parseDate(s string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", s)
-	if err != nil {
-		t, err = mail.ParseDate(s)
+	if t, ok := usualDate(s); ok {
+		return t
 	}
+	t, err := mail.ParseDate(s)
 	if err != nil {
 		return time.Time{}
 	}
 	return t
+}
+
+// usualDate reads "Mon, 2 Jan 2006 15:04:05 -0700", or without the day of the
+// week. RFC 5322 section 3.3
+func usualDate(s string) (t time.Time, ok bool) {
+	const form = "02 Jan 2006 15:04:05 -0700"
+	var digits [len(form)]byte // the values, each at its place in the form
+	if len(s) > 4 && s[3] == ',' {
+		s = s[4:]
+	}
+	s = strings.TrimLeft(s, " ")
+	missing := len(form) - len(s) // the first digit of the day may be
+	if missing < 0 || missing > 1 {
+		return t, false
+	}
+	for i := missing; i < len(form); i++ {
+		c := s[i-missing]
+		switch form[i] {
+		case ' ', ':':
+			if c != form[i] {
+				return t, false
+			}
+		case '0', '1', '2', '4', '5', '6', '7':
+			if digits[i] = c - '0'; digits[i] > 9 {
+				return t, false
+			}
+		}
+	}
+	two := func(i int) int { return int(digits[i])*10 + int(digits[i+1]) }
+	month := strings.Index("JanFebMarAprMayJunJulAugSepOctNovDec", s[3-missing:6-missing])
+	day, hour, minute, second := two(0), two(12), two(15), two(18)
+	zone := (two(22)*60 + two(24)) * 60
+	switch s[21-missing] {
+	case '-':
+		zone = -zone
+	case '+':
+	default:
+		return t, false
+	}
+	t = time.Date(two(7)*100+two(9), time.Month(month/3+1), day, hour, minute, second, 0, time.FixedZone("", zone))
+	return t, month >= 0 && month%3 == 0 && hour < 24 && minute < 60 && second < 60 && two(22) < 24 && two(24) < 60 && t.Day() == day
 }
 
 // mailbox is the first address in a From or To field.
@@ -271,11 +312,9 @@ func foreignSuffix(domain string) int {
 func isLocal(c byte) bool { return !notLocal[c] }
 
 // notLocal are the bytes that end a local part.
-var notLocal = func() (ends [256]bool) {
+var notLocal = func() *cutset {
+	ends := newCutset("<>()[]:;,\"@\\\x7f")
 	for c := range ' ' + 1 {
-		ends[c] = true
-	}
-	for _, c := range "<>()[]:;,\"@\\\x7f" {
 		ends[c] = true
 	}
 	return ends
@@ -285,16 +324,34 @@ func isDomain(c byte) bool {
 	return c == '.' || c == '-' || c == '_' || c == '*' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
 }
 
-// trim is strings.Trim for few and short cuts: it builds no table of them.
-func trim(s, cutset string) string {
-	for s != "" && strings.IndexByte(cutset, s[0]) >= 0 {
+// cutset are bytes to cut off the ends of a word.
+type cutset [256]bool
+
+func newCutset(bytes string) *cutset {
+	var c cutset
+	for i := range len(bytes) {
+		c[bytes[i]] = true
+	}
+	return &c
+}
+
+// trim is strings.Trim.
+func (c *cutset) trim(s string) string {
+	for s != "" && c[s[0]] {
 		s = s[1:]
 	}
-	for s != "" && strings.IndexByte(cutset, s[len(s)-1]) >= 0 {
+	for s != "" && c[s[len(s)-1]] {
 		s = s[:len(s)-1]
 	}
 	return s
 }
+
+var (
+	aroundHost    = newCutset(".<>'\":")
+	aroundAddress = newCutset("[]()<>'\"")
+	aroundWord    = newCutset("()[],;")
+	betweenWords  = newCutset(" \t[](),;")
+)
 
 // parseHost reads "mx.example.net", "mx.example.net [192.0.2.1]",
 // "[192.0.2.1]", "mx.example.net (192.0.2.1)" and the like.
@@ -304,15 +361,23 @@ func parseHost(s string) Host {
 		return Host{IP: ip}
 	}
 	var h Host
-	for i, word := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t[](),;", r) }) {
-		if ip := parseIP(word); ip.IsValid() {
-			h.IP = ip
-		} else if i == 0 {
-			h.Name = cleanHost(word)
+	for words := 0; words < 10; words++ {
+		for s != "" && betweenWords[s[0]] {
+			s = s[1:]
 		}
-		if i > 8 {
+		n := 0
+		for n < len(s) && !betweenWords[s[n]] {
+			n++
+		}
+		if n == 0 {
 			break
 		}
+		if ip := parseIP(s[:n]); ip.IsValid() {
+			h.IP = ip
+		} else if words == 0 {
+			h.Name = cleanHost(s[:n])
+		}
+		s = s[n:]
 	}
 	return h
 }
@@ -320,7 +385,7 @@ func parseHost(s string) Host {
 // cleanHost is a host name without the full stop and quotes around it; empty
 // where it is no name.
 func cleanHost(s string) string {
-	s = trim(s, ".<>'\":")
+	s = aroundHost.trim(s)
 	if len(s) > 255 {
 		return ""
 	}
@@ -335,7 +400,7 @@ func cleanHost(s string) string {
 // parseIP reads an address, also as "[192.0.2.1]" and "IPv6:2001:db8::1"; not
 // valid where it is none.
 func parseIP(s string) netip.Addr {
-	s = trim(s, "[]()<>'\"")
+	s = aroundAddress.trim(s)
 	if len(s) > 5 && strings.EqualFold(s[:5], "ipv6:") {
 		s = s[5:]
 	}

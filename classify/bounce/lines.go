@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"io"
+	"strings"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
@@ -37,13 +38,30 @@ type lines struct {
 	raw     []byte // a header or text that is put together from lines
 	names   []span // the field names of a header in raw
 	arena   header // where the headers of a message are, as far as they fit
+	store   store  // where the strings are that reports are made of
+}
+
+// store keeps strings side by side: few allocations for many of them.
+type store struct{ *strings.Builder }
+
+const shelf = 4 << 10 // bytes that a store takes at once
+
+// keep is string(b).
+func (s *store) keep(b []byte) string {
+	if s.Builder == nil || s.Len()+len(b) > s.Cap() {
+		s.Builder = new(strings.Builder)
+		s.Grow(max(len(b), shelf))
+	}
+	start := s.Len()
+	s.Write(b)
+	return s.String()[start:]
 }
 
 // begin takes up an input, and looks at its first bytes, at least want of them
 // where there are so many, for a byte order mark, UTF-16 and the kind of
 // newline.
 func (l *lines) begin(r io.Reader, want int) *lines {
-	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw, names: l.names, arena: l.arena}
+	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw, names: l.names, arena: l.arena, store: l.store}
 	if head := l.peek(want); isUTF16(head) {
 		order := unicode.LittleEndian
 		if head[0] == 0xFE || head[0] == 0 {

@@ -7,12 +7,13 @@ import (
 
 // logbook reads the lines of one log. Most tell all about a delivery by
 // themselves. What others leave to the lines before them it remembers: the
-// names of the columns that begin a table, and the messages and deliveries to
-// whose numbers qmail-send keeps.
+// names of the columns that begin a table, the messages and deliveries to
+// whose numbers qmail-send keeps, and the sessions of MDaemon.
 type logbook struct {
 	columns    []string
 	messages   map[string]string   // the senders of qmail-send's messages
 	deliveries map[string]delivery // that qmail-send has begun
+	sessions   map[string]mdaemon  // that MDaemon has begun
 }
 
 type delivery struct{ recipient, sender string }
@@ -32,7 +33,7 @@ func (b *logbook) read(line string) (*Report, bool) {
 // forms are the readers of what readLog does not know. They come first: some
 // lines have the fields of sendmail, too.
 var forms = []func(*logbook, string) (*Report, bool){
-	(*logbook).readTable, (*logbook).readQmail, (*logbook).readJSON, (*logbook).readSMTPD, (*logbook).readCourier, (*logbook).readQueue,
+	(*logbook).readTable, (*logbook).readMDaemon, (*logbook).readQmail, (*logbook).readJSON, (*logbook).readSMTPD, (*logbook).readCourier, (*logbook).readQueue,
 }
 
 // noDelivery is what a line says that belongs to a log and is about nothing.

@@ -23,7 +23,7 @@ type reader struct {
 	texts    []text   // what people are told
 	dsn      dsn      // what machines are told
 	original header   // of the message that failed
-	bounds   [][]byte // the delimiters of the parts that are open, outermost first
+	bounds   []string // the delimiters of the parts that are open, outermost first
 	parts    int
 	kept     int  // bytes of all texts
 	arf      bool // a feedback report was among the parts
@@ -59,9 +59,9 @@ func (r *reader) atDelimiter() (delimiter, bool) {
 	}
 	line = bytes.TrimRight(line[2:], " \t")
 	for i := len(r.bounds) - 1; i >= 0; i-- {
-		after, ok := bytes.CutPrefix(line, r.bounds[i])
-		if ok && (len(after) == 0 || string(after) == "--") {
-			return delimiter{i, len(after) > 0}, true
+		n := len(r.bounds[i])
+		if len(line) >= n && string(line[:n]) == r.bounds[i] && (len(line) == n || string(line[n:]) == "--") {
+			return delimiter{i, len(line) > n}, true
 		}
 	}
 	return end, false
@@ -141,7 +141,7 @@ func (r *reader) fields() header {
 	if len(r.names) == 0 {
 		return nil
 	}
-	all := string(r.raw)
+	all := r.store.keep(r.raw)
 	var h header
 	if used := len(r.arena); used+len(r.names) <= cap(r.arena) {
 		r.arena = r.arena[:used+len(r.names)]
@@ -154,7 +154,10 @@ func (r *reader) fields() header {
 		if i+1 < len(r.names) {
 			end = r.names[i+1].start
 		}
-		value := n.end + strings.IndexByte(all[n.end:end], ':') + 1
+		value := n.end + 1
+		for all[value-1] != ':' { // there may be space before it
+			value++
+		}
 		h[i] = field{all[n.start:n.end], all[value : end-1]}
 	}
 	return h
@@ -188,6 +191,8 @@ func (r *reader) entity(h header, depth int) delimiter {
 		return r.readText(h, media == "text/html")
 	case isSaved(h):
 		return r.attached(h, depth)
+	case isSavedOutlook(h):
+		return r.attachedOutlook(h)
 	}
 	_, d := r.skip()
 	return d
@@ -198,7 +203,7 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 	extra, d := r.keep(min(maxText, maxTexts-r.kept))
 	r.kept += len(r.raw)
 	if len(bytes.TrimSpace(r.raw)) > 0 {
-		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
 		r.texts = append(r.texts, text{r.decode(body, h.param("charset")), isHTML, extra})
 	}
 	return d
@@ -206,12 +211,12 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 
 // status reads a delivery-status part, as it comes unless it is encoded.
 func (r *reader) status(h header) delimiter {
-	switch strings.ToLower(h.get("Content-Transfer-Encoding")) {
+	switch lower(h.get("Content-Transfer-Encoding")) {
 	case "base64", "quoted-printable":
 		_, d := r.keep(maxTexts)
-		body := decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
 		for line := range bytes.Lines(body) {
-			r.dsn.line(trimNewline(line))
+			r.dsn.line(trimNewline(line), &r.store)
 		}
 		r.dsn.flush()
 		return d
@@ -221,7 +226,7 @@ func (r *reader) status(h header) delimiter {
 			r.dsn.flush()
 			return d
 		}
-		r.dsn.line(r.text)
+		r.dsn.line(r.text, &r.store)
 	}
 	r.dsn.flush()
 	return end
@@ -232,8 +237,8 @@ func (r *reader) status(h header) delimiter {
 // boundary must not cost the report.
 func (r *reader) multipart(h header, depth int) delimiter {
 	level := len(r.bounds)
-	boundary := []byte(strings.TrimRight(h.param("boundary"), " "))
-	if len(boundary) == 0 {
+	boundary := strings.TrimRight(h.param("boundary"), " ")
+	if boundary == "" {
 		boundary = r.findBoundary()
 	}
 	r.bounds = append(r.bounds, boundary)
@@ -257,18 +262,18 @@ func (r *reader) multipart(h header, depth int) delimiter {
 
 // findBoundary takes the first line that looks like a delimiter for one,
 // where the header names none.
-func (r *reader) findBoundary() []byte {
+func (r *reader) findBoundary() string {
 	for r.next() {
 		if line := bytes.TrimRight(r.text, " \t"); len(line) > 4 && line[0] == '-' && line[1] == '-' && bytes.IndexByte(line, ' ') < 0 {
 			r.back()
-			return bytes.Clone(line[2:])
+			return string(line[2:])
 		}
 		if len(r.text) > 0 {
 			r.back()
 			break
 		}
 	}
-	return []byte("\x00") // matches no line
+	return "\x00" // matches no line
 }
 
 // returned reads the message that came back, or its header. A bounce may be

@@ -82,7 +82,7 @@ func readOutlook(l *lines) *Report {
 		return r.rep
 	}
 	if mail := root.enclosedMail(); mail != nil && !root.isReport() {
-		if rep := readMessage(new(lines).begin(bytes.NewReader(mail), sniffed)); len(rep.Failures) > 0 {
+		if rep := new(reader).readMessage(new(lines).begin(bytes.NewReader(mail), sniffed)); len(rep.Failures) > 0 {
 			return rep
 		}
 	}
@@ -394,7 +394,8 @@ func (r *reader) readItem(s *storage) {
 	}
 }
 
-// readBody keeps the text, that of the page where there is no other.
+// readBody keeps the text, that of the page or of the RTF where there is no
+// other.
 func (r *reader) readBody(s *storage) {
 	body, page := s.text(propBody), false
 	if strings.TrimSpace(body) == "" {
@@ -403,9 +404,13 @@ func (r *reader) readBody(s *storage) {
 			body = r.decode(s.binary(propHTML), codepage(int(s.number(propBodyCodepage))))
 		}
 	}
+	packed := s.streams[fmt.Sprintf("__substg1.0_%04x0102", propRTF)] != nil
+	if body == "" && packed {
+		body, page = plainRTF(unpackRTF(s.binary(propRTF))), false
+	}
 	if kept := clip(body, maxText); kept != "" {
 		r.texts = append(r.texts, text{kept, page, int64(len(body) - len(kept))})
-	} else if s.streams[fmt.Sprintf("__substg1.0_%04x0102", propRTF)] != nil {
+	} else if packed {
 		r.rep.Notes = append(r.rep.Notes, Note{Code: "msg.rtf-only"})
 	}
 }
@@ -416,7 +421,7 @@ func (r *reader) readAttachment(a *storage) {
 	switch {
 	case media == "message/delivery-status" || media == "message/global-delivery-status":
 		for line := range bytes.Lines(a.binary(propAttached)) {
-			r.dsn.line(trimNewline(line))
+			r.dsn.line(trimNewline(line), &r.store)
 		}
 		r.dsn.flush()
 	case r.original != nil:

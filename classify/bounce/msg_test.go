@@ -377,6 +377,17 @@ func TestOutlookItemIsReadAsTheMailItWas(t *testing.T) {
 	}
 }
 
+func TestOutlookTextIsReadFromRTF(t *testing.T) {
+	rep := readMsg(t, []item{
+		unicodeText(propClass, "IPM.Note"), unicodeText(propSubject, "failure notice"), unicodeText(propSenderSMTP, "MAILER-DAEMON@mail.example.org"),
+		bytesOf(propRTF, packRTF(`{\rtf1\ansi\ansicpg950\fromtext <a@example.net>:\par 550 5.1.1 \'a6\'ac\'a5\'f3\'a4H unknown user\par}`)),
+	})
+	want := Reply{550, "5.1.1", "550 5.1.1 收件人 unknown user"}
+	if len(rep.Failures) != 1 || rep.Failures[0].Recipient != "a@example.net" || rep.Failures[0].Reply != want || len(rep.Notes) > 0 {
+		t.Errorf("%+v", rep)
+	}
+}
+
 func TestOutlookDamageIsNoted(t *testing.T) {
 	whole := writeCompound(exchangeReport())
 	many := []item{}
@@ -390,7 +401,7 @@ func TestOutlookDamageIsNoted(t *testing.T) {
 		"only the magic": {whole[:8], "msg.unreadable"},
 		"cut":            {whole[:len(whole)/2], "msg.unreadable"},
 		"too many":       {writeCompound(many), "msg.unreadable"},
-		"only RTF":       {writeCompound([]item{bytesOf(propRTF, "LZFu")}), "msg.rtf-only"},
+		"damaged RTF":    {writeCompound([]item{bytesOf(propRTF, "LZFu")}), "msg.rtf-only"},
 	} {
 		rep, err := Read(bytes.NewReader(test.in))
 		if err != nil || rep.Kind != KindNotABounce || len(rep.Notes) != 1 || rep.Notes[0].Code != test.note {

@@ -86,27 +86,41 @@ func countAddresses(s string) (n int) {
 // parseReceived reads "from NAME (NAME [IP]) by NAME ...". RFC 5321 section
 // 4.4; qmail, Exim and Exchange each put the address elsewhere.
 func parseReceived(s string) (hop Received) {
-	n, by := 0, false
-	for word := range strings.FieldsSeq(s) {
-		if by {
-			hop.By = cleanHost(trim(word, ";()[]"))
+	for n := 0; n <= 17; n++ {
+		var word string
+		word, s = nextWord(s)
+		switch {
+		case word == "by":
+			word, _ = nextWord(s)
+			hop.By = cleanHost(aroundWord.trim(word))
 			return hop
-		}
-		if by = word == "by"; by {
+		case word == "", n == 0 && word != "from":
+			return Received{}
+		case n == 0:
 			continue
 		}
-		switch ip := parseIP(trim(word, "(),;")); {
-		case n == 0 && word != "from", n > 16:
-			return Received{}
+		inner := aroundWord.trim(word)
+		ip := parseIP(inner)
+		switch {
 		case n == 1:
-			hop.From = cleanHost(trim(word, "()[];"))
-			hop.IP = ip
+			hop.From, hop.IP = cleanHost(inner), ip
 		case ip.IsValid() && (strings.ContainsAny(word, "[(") || !hop.IP.IsValid()):
 			hop.IP = ip
 		}
-		n++
 	}
 	return Received{}
+}
+
+// nextWord is the first word of s, and what follows.
+func nextWord(s string) (word, rest string) {
+	for s != "" && isSpace(s[0]) {
+		s = s[1:]
+	}
+	n := 0
+	for n < len(s) && !isSpace(s[n]) {
+		n++
+	}
+	return s[:n], s[n:]
 }
 
 // parseDKIM reads d= and s= of a signature. RFC 6376 section 3.5

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"io"
 	"mime/quotedprintable"
-	"strings"
 )
 
 // isSaved tells an attachment that is a message by its name alone, as mail
@@ -17,9 +16,13 @@ func isSaved(h header) bool {
 // attached is returned for a message that may be encoded as a whole. RFC 2046
 // section 5.2.1 forbids it; mail programs and gateways do it.
 func (r *reader) attached(h header, depth int) delimiter {
+	encoding := lower(h.get("Content-Transfer-Encoding"))
+	if encoding != "base64" && encoding != "quoted-printable" {
+		return r.returned(h, depth)
+	}
 	in := &part{reader: reader{lines: r.lines, bounds: r.bounds}, at: end}
 	var decoded io.Reader
-	switch strings.ToLower(h.get("Content-Transfer-Encoding")) {
+	switch encoding {
 	case "base64":
 		if isField(bytes.TrimLeft(r.peek(sniffed), "\r\n")) {
 			return r.returned(h, depth) // it is not
@@ -27,11 +30,12 @@ func (r *reader) attached(h header, depth int) delimiter {
 		decoded = base64.NewDecoder(base64.StdEncoding, in)
 	case "quoted-printable":
 		decoded = quotedprintable.NewReader(in)
-	default:
-		return r.returned(h, depth)
 	}
 	r.lines, r.bounds = new(lines).begin(decoded, sniffed), nil
 	r.returned(h, depth)
+	if err := r.stopped; err != nil && err != io.EOF {
+		r.damaged(encoding)
+	}
 	r.lines, r.bounds = in.lines, in.bounds
 	if !in.ended {
 		_, in.at = in.skip()

@@ -19,7 +19,7 @@ type place struct{ word, offset, next uint16 } // one more than the next with th
 
 const (
 	hashes  = 1 << 12
-	maxStep = 8
+	maxStep = 12
 )
 
 func newPhrases(words ...string) *phrases {

@@ -18,7 +18,7 @@ type prose struct {
 // sender's, and those of postmasters.
 func readProse(notice string, own func(string) bool) prose {
 	var p prose
-	notice, p.session = cutSession(notice)
+	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
 		blocks = mentioned(notice, own)
@@ -566,9 +566,11 @@ func isTrace(line string) bool {
 	return hasPrefixFold(line, "received") && fieldName(line) == 8 || hasPrefixFold(line, "return-path") && fieldName(line) == 11
 }
 
+var dashes = newCutset("-=_* \t")
+
 // isDivider tells a line of dashes alone.
 func isDivider(line string) bool {
-	return len(line) > 8 && trim(line, "-=_* \t") == "" && len(strings.TrimSpace(line)) > 8
+	return len(line) > 8 && dashes.trim(line) == "" && len(strings.TrimSpace(line)) > 8
 }
 
 // isHeaderBlock tells whether s begins with the header of a message: three

@@ -14,7 +14,10 @@ var ErrEmpty = errors.New("bounce: empty input")
 // Reader reads one input after another and keeps its memory for the next. The
 // zero value is ready. It is for one goroutine at a time, and for one input at
 // a time: what is left of the input before is lost.
-type Reader struct{ lines lines }
+type Reader struct {
+	lines lines
+	walk  reader
+}
 
 // Read is Reader.Read for a single input.
 func Read(in io.Reader) (*Report, error) { return new(Reader).Read(in) }
@@ -39,7 +42,7 @@ func (r *Reader) Read(in io.Reader) (*Report, error) {
 		rep := readOutlook(l)
 		return rep, l.err
 	case isMessage(head, l.newline):
-		rep := readMessage(l)
+		rep := r.walk.readMessage(l)
 		return rep, l.err
 	case isNoise(head):
 		return noise(), l.err
@@ -65,12 +68,12 @@ func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 		case isFromLine(firstLine(head)):
 			l.mbox = true
 			for next := true; more && next; next = l.message() {
-				more = yield(readMessage(l), nil)
+				more = yield(r.walk.readMessage(l), nil)
 			}
 		case isOutlook(head):
 			more = yield(readOutlook(l), nil)
 		case isMessage(head, l.newline):
-			more = yield(readMessage(l), nil)
+			more = yield(r.walk.readMessage(l), nil)
 		case isLog(head):
 			more = readLogLines(l, yield)
 		case isNoise(head):

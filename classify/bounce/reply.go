@@ -149,7 +149,7 @@ func replyStart(s string) int {
 // line, after punctuation, or before an enhanced status.
 func nextReply(s string, from int) int {
 	for i := from; i+3 <= len(s); i++ {
-		if s[i] < '2' || s[i] > '5' {
+		if s[i]-'2' > 3 || s[i+1]-'0' > 9 {
 			continue
 		}
 		code, n := codeAt(s, i)
@@ -163,7 +163,7 @@ func nextReply(s string, from int) int {
 		case code < 400 && before != "", isQuantity(after):
 		case leadingStatus(after) != "",
 			first && (after == "" || strings.IndexByte(" -#,<:\t\r\n\"", after[0]) >= 0),
-			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
+			!first && code >= 400 && (strings.IndexByte(":;,'\"<(#>=|-", before[len(before)-1]) >= 0 || strings.HasSuffix(before, "：") || strings.HasSuffix(before, "...")) &&
 				after != "" && strings.IndexByte(" -#,<:", after[0]) >= 0,
 			hasSuffixFold(before, "responsecode"):
 			return i
@@ -265,7 +265,7 @@ func looseStatus(s string, code int) string {
 // replyEnd finds where the remote's words end.
 func replyEnd(s string, from int) int {
 	to := min(from+1, len(s))
-	for to < len(s) && !isTail(s, to) {
+	for to < len(s) && !((s[to] == '\n' || s[to] == '(' || s[to] == '#') && isTail(s[to:])) {
 		to++
 	}
 	if from > 0 {
@@ -282,17 +282,15 @@ func replyEnd(s string, from int) int {
 	return to
 }
 
-// isTail tells whether a reply that goes on to i ends there.
-func isTail(s string, i int) bool {
-	switch s[i] {
+// isTail tells whether s, which begins as all of them do, is one.
+func isTail(s string) bool {
+	switch s[0] {
 	case '\n':
-		return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s[i+1:], words) })
+		return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s[1:], words) })
 	case '(':
-		return hasPrefixFold(s[i:], "(in reply to")
-	case '#':
-		return strings.HasPrefix(s[i:], "##")
+		return hasPrefixFold(s, "(in reply to")
 	}
-	return false
+	return strings.HasPrefix(s, "##")
 }
 
 // parseReply reads a reply that may have several lines. RFC 5321 section 4.2.1

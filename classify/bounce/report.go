@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// readMessage reads one message, up to its end in l.
-func readMessage(l *lines) *Report {
-	r := &reader{lines: l, rep: &Report{}}
+// readMessage reads one message, up to its end in l, into the memory of the one
+// before.
+func (r *reader) readMessage(l *lines) *Report {
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -188,7 +189,10 @@ func dedent(s string) string {
 // embeddedStatus reads delivery status groups that stand in a text, and gives
 // the text without them.
 func (r *reader) embeddedStatus(body string) string {
-	start := lineWith(body, "final-recipient")
+	if !recipientFields.in(body) {
+		return body
+	}
+	start := lineWith(body, recipientFields.words[0])
 	if start < 0 || !isField([]byte(body[start:min(len(body), start+20)])) {
 		return body
 	}
@@ -206,12 +210,14 @@ func (r *reader) embeddedStatus(body string) string {
 		if isTrace(line) || announcesCopy(line) {
 			break
 		}
-		r.dsn.line([]byte(line))
+		r.dsn.line([]byte(line), &r.store)
 		rest = after
 	}
 	r.dsn.flush()
 	return body[:start] + "\n" + rest
 }
+
+var recipientFields = newPhrases("final-recipient")
 
 // lineWith is where the first line begins that begins with prefix, which is in
 // lower case; -1 where there is none.

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -126,26 +127,32 @@ func inputs(args []string) iter.Seq[input] {
 	}
 }
 
+// folder yields the regular files of a folder and of those in it, by name.
 func folder(dir string, yield func(input) bool) bool {
-	found, more := false, true
-	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			found = true
-			more = yield(input{name: name, err: err})
-		case e.Type().IsRegular():
-			found = true
-			more = yield(input{name: name})
-		}
-		if !more {
-			return fs.SkipAll
-		}
-		return nil
+	found := false
+	more := files(dir, func(in input) bool {
+		found = true
+		return yield(in)
 	})
-	if more && err == nil && !found {
+	if more && !found {
 		more = yield(input{name: dir, err: errNoMail})
 	}
 	return more
+}
+
+func files(dir string, yield func(input) bool) bool {
+	entries, err := os.ReadDir(dir) // what could be read of it, too
+	if err != nil && !yield(input{name: dir, err: err}) {
+		return false
+	}
+	inside := strings.TrimSuffix(filepath.Join(dir, "x"), "x")
+	for _, e := range entries {
+		name := inside + e.Name()
+		if e.IsDir() && !files(name, yield) || e.Type().IsRegular() && !yield(input{name: name}) {
+			return false
+		}
+	}
+	return true
 }
 
 var errNoMail = errors.New("no file in this folder")
@@ -155,26 +162,23 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, send func(
 	if in.err != nil {
 		return in.err
 	}
-	r, err := a.open(ctx, in.name)
+	r, err := a.open(ctx, in, send)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if in.slow {
-		r = patient{r, func() { _ = send(result{flush: true}) }}
-	}
 	reader, ok := a.readers.Get().(*bounce.Reader)
 	if !ok {
 		reader = new(bounce.Reader)
 	}
 	defer a.readers.Put(reader)
-	all := reader.All
+	all := (*bounce.Reader).All
 	if a.opt.lines {
-		all = reader.Lines
+		all = (*bounce.Reader).Lines
 	}
 	emit := func(r probe.Report) error { return send(result{report: r, flush: r.Failure == nil}) }
 	index := 1
-	for rep, err := range all(r) {
+	for rep, err := range all(reader, r) {
 		if err != nil {
 			return err
 		}
@@ -202,7 +206,19 @@ func (a *app) mayAsk(d *probe.Diagnoser, r *bounce.Report) *probe.Diagnoser {
 	return &asks
 }
 
-func (a *app) open(ctx context.Context, name string) (io.ReadCloser, error) {
+func (a *app) open(ctx context.Context, in input, send func(result) error) (io.ReadCloser, error) {
+	if !in.slow {
+		return openFile(in.name)
+	}
+	r, err := a.openAny(ctx, in.name)
+	if err != nil {
+		return nil, err
+	}
+	return patient{r, func() { _ = send(result{flush: true}) }}, nil
+}
+
+// openAny opens a file of any kind, or standard input.
+func (a *app) openAny(ctx context.Context, name string) (io.ReadCloser, error) {
 	if name == "-" {
 		return interruptible(ctx, a.In), nil
 	}

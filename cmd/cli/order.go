@@ -23,7 +23,7 @@ func inOrder[In, Out any](ctx context.Context, jobs int, inputs iter.Seq[In], wo
 	defer cancel(nil)
 	next, stop := iter.Pull(inputs)
 	defer stop()
-	o := &order[In, Out]{ctx: inner, cancel: cancel, emit: emit, next: next, room: 8 * jobs}
+	o := &order[In, Out]{ctx: inner, cancel: cancel, taking: make(chan struct{}, 1), next: next, emit: emit, room: 8 * jobs}
 	o.moved.L = &o.mu
 	defer context.AfterFunc(inner, func() {
 		o.mu.Lock()
@@ -52,7 +52,7 @@ type order[In, Out any] struct {
 	cancel context.CancelCauseFunc
 	emit   func(In, Out) error
 
-	taking sync.Mutex // for next, which may wait for an input to come
+	taking chan struct{} // held by whoever calls next, which may wait for an input
 	next   func() (In, bool)
 
 	mu    sync.Mutex    // for what follows, and for the jobs; not held while emitting
@@ -73,9 +73,13 @@ type job[In, Out any] struct {
 
 // take gives the next input to work on; nil where there is none.
 func (o *order[In, Out]) take() *job[In, Out] {
-	o.taking.Lock()
-	defer o.taking.Unlock()
-	if !o.mayTake() {
+	select {
+	case o.taking <- struct{}{}:
+		defer func() { <-o.taking }()
+	case <-o.ctx.Done():
+		return nil
+	}
+	if !o.hasRoom() {
 		return nil
 	}
 	in, ok := o.next()
@@ -93,9 +97,9 @@ func (o *order[In, Out]) take() *job[In, Out] {
 	return j
 }
 
-// mayTake waits until there is room for another input; false where the context
-// has ended.
-func (o *order[In, Out]) mayTake() bool {
+// hasRoom waits until one more input may be taken; false where the context
+// ends.
+func (o *order[In, Out]) hasRoom() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.room == 0 && o.ctx.Err() == nil {

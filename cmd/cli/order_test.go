@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +120,78 @@ func TestAReaderGivesWhatThereIs(t *testing.T) {
 		text, err := io.ReadAll(interruptible(t.Context(), in))
 		if string(text) != "550 no" || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
+func TestAResultDoesNotWaitForTheNextInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		slow := func(yield func(int) bool) {
+			for i := range 4 {
+				if !yield(i) {
+					return
+				}
+				time.Sleep(time.Hour)
+			}
+		}
+		err := inOrder(t.Context(), 3, slow,
+			func(_ context.Context, in int, send func(int) error) {
+				time.Sleep(time.Second)
+				_ = send(in)
+			},
+			func(in, _ int) error {
+				if got, want := time.Since(started), time.Duration(in)*time.Hour+time.Second; got != want {
+					t.Errorf("%d after %v, want %v", in, got, want)
+				}
+				return nil
+			})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAResultWaitsOnlyForTheInputsBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		var got []time.Duration
+		err := inOrder(t.Context(), 2, count(2),
+			func(_ context.Context, in int, send func(int) error) {
+				if in == 0 {
+					time.Sleep(5 * time.Second)
+					return
+				}
+				for range 3 { // after 4, 8 and 12 seconds
+					time.Sleep(4 * time.Second)
+					_ = send(in)
+				}
+			},
+			func(_, _ int) error { got = append(got, time.Since(started)); return nil })
+		if want := []time.Duration{5 * time.Second, 8 * time.Second, 12 * time.Second}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	})
+}
+
+func TestFewInputsAreTakenAheadOfASlowOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken atomic.Int64
+		emitted := 0
+		err := inOrder(t.Context(), 2, count(1000),
+			func(_ context.Context, in int, send func(int) error) {
+				taken.Add(1)
+				if in == 0 {
+					time.Sleep(time.Hour)
+					if n := taken.Load(); n > 20 {
+						t.Errorf("%d were taken", n)
+					}
+				}
+				_ = send(in)
+			},
+			func(_, _ int) error { emitted++; return nil })
+		if err != nil || emitted != 1000 {
+			t.Errorf("%d emitted, %v", emitted, err)
 		}
 	})
 }

@@ -19,7 +19,7 @@ func (a *app) renderCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "render FILE.json", Short: a.words.Say("help.render", nil), Args: exactly(1), ValidArgsFunction: anyFile,
 		RunE: func(c *cobra.Command, args []string) error {
-			f, err := a.open(c.Context(), args[0])
+			f, err := a.openAny(c.Context(), args[0])
 			if err != nil {
 				a.unreadable(args[0], err)
 				return nil

@@ -14,6 +14,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"diagnose/classify"
+	"diagnose/classify/bounce"
+	"diagnose/cmd/report"
+	"diagnose/probe"
 )
 
 // otherSides are programs to measure ours against: they take the files of a
@@ -125,4 +130,34 @@ func manySamples(b *testing.B, n int) string {
 		}
 	}
 	return dir
+}
+
+// BenchmarkTell is everything behind the reader: naming, advising and JSON, of
+// replies that were named before.
+func BenchmarkTell(b *testing.B) {
+	var read []*bounce.Report
+	names, err := filepath.Glob("../../testdata/bounces/*.eml")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r, err := bounce.Read(f)
+		f.Close()
+		if err == nil && len(r.Failures) == 1 {
+			read = append(read, r)
+		}
+	}
+	d := &probe.Diagnoser{Classifier: classify.Default(), Now: time.Now}
+	out := report.NewJSON(io.Discard, false)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		_, err := d.Reports(b.Context(), "x.eml", 1, read[i%len(read)], func(r probe.Report) error { return out.Write(r) })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 }
