@@ -67,6 +67,7 @@ func TestStories(t *testing.T) {
 	dns, outer := worlds(t, record)
 	dns.Sign(strings.Fields(record)[0])
 	dns.Fault("broken.example", dnstest.ServFail)
+	dns.Fault("_dmarc.broken.example", dnstest.ServFail)
 	dns.Fault("3.0.0.127.in-addr.arpa", dnstest.ServFail)
 	port := func(of interface{ Port() uint16 }) string { return strconv.Itoa(int(of.Port())) }
 	good := smtptest.Healthy(t, smtptest.Options{Name: "mx.example.net", Size: 10 << 20})
@@ -79,8 +80,9 @@ func TestStories(t *testing.T) {
 		return "550 5.1.1 <" + mailbox + ">: Recipient address rejected: User unknown"
 	}})
 	vars := map[string]string{
-		"DNS": dns.Addr().String(), "OUTER": outer.Addr().String(), "PROMISED": strconv.Itoa(int(promised)),
-		"CONTROL": good.String(), "SMTP": port(good),
+		"DNS": dns.Addr().String(), "OUTER": outer.Addr().String(), "RELAY": port(smtptest.Healthy(t, smtptest.Options{Rcpt: func(string) string { return "250 2.1.5 Ok" }})),
+		"PROMISED": strconv.Itoa(int(promised)),
+		"CONTROL":  good.String(), "SMTP": port(good),
 		"MAILBOXES": port(mailboxes),
 		"REFUSES":   port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
 		"CLOSED":    port(smtptest.Closed(t)),
