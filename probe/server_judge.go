@@ -63,6 +63,9 @@ func NewServerReport(s Server, findings []Finding) CheckReport {
 	j := serverJudge{Server: s, findings: slices.Clone(findings)}
 	j.compareSeen()
 	j.doubtRelays()
+	if len(s.Addresses) == 0 {
+		j.unknown = append(j.unknown, Task{Step: StepSending, Code: "vantage.no-address", Advice: &Advice{PartyOurServer, "name-sending-ip", nil}})
+	}
 	out := CheckReport{
 		Schema: Schema, Target: s.target(), Outcome: Healthy,
 		Server: &ServerReport{Addresses: nonNil(s.Addresses), Domains: nonNil(s.Domains), HELO: s.HELO},
@@ -116,6 +119,10 @@ func (j *serverJudge) judge(f Finding) {
 		j.unconnected(f)
 	case f.Outcome == Faulty && f.Code == "vantage.port25-closed" && (j.Relayhost != "" || j.elsewhere()):
 		return // it is not from here that our mail leaves
+	case f.Code == "skipped.private" && f.Step == StepLists: // so nothing is known of how the world sees us
+		j.unknown = append(j.unknown, task(f, 0, Advice{PartyOurServer, "name-sending-ip", nil}))
+	case f.Code == "skipped.time" || f.Code == "skipped.limit" || f.Code == "skipped.hosts":
+		j.unknown = append(j.unknown, task(f, 0, Advice{PartyOurServer, "look-later", nil}))
 	case f.Outcome == UnknownOC && j.decides(f):
 		j.unknown = append(j.unknown, task(f, 0, Advice{PartyUnknown, unknownAdvice(f), map[string]string{"server": f.Args["server"]}}))
 	case f.Outcome == Faulty:
@@ -288,7 +295,14 @@ func (j *serverJudge) tls(f Finding) (int, Advice) {
 	if slices.ContainsFunc(j.findings, func(g Finding) bool { return g.Code == "sts.enforce" && g.STS != nil && g.STS.Covers(f.Args["host"]) }) {
 		weight = 78
 	}
-	return weight, Advice{PartyOurServer, "repair-tls", map[string]string{"host": f.Args["host"]}}
+	return weight, Advice{PartyOurServer, certificateAdvice(f), map[string]string{"host": f.Args["host"]}}
+}
+
+func certificateAdvice(f Finding) string {
+	if f.Code == "tls.ends" {
+		return "renew-certificate"
+	}
+	return "repair-tls"
 }
 
 func (j *serverJudge) vantage(f Finding) (int, Advice) {

@@ -32,6 +32,7 @@ var goldens = map[string][]any{
 	"hostile":    {hostileReport()},
 	"checks":     checkReports(),
 	"lists":      listReports(),
+	"server":     serverReports(),
 }
 
 func TestReportsReadAsTheTranscriptsSay(t *testing.T) {
@@ -382,5 +383,49 @@ func TestAFailedWriteIsReported(t *testing.T) {
 	}
 	if err := NewJSON(brokenWriter{}, true).Write(1); err == nil {
 		t.Error("JSON: no error")
+	}
+}
+
+// serverReports are of a server of ours that is well, of one that is not, and
+// of one about which little could be told.
+func serverReports() []any {
+	ours := probe.Server{
+		Addresses: []probe.OwnAddress{{IP: netip.MustParseAddr("192.0.2.25"), By: probe.AddressConfigured}}, Domains: []string{"example.org"}, HELO: "mail.example.org",
+	}
+	at := func(step string, check probe.Check, o probe.Outcome, target, code string, args map[string]string) probe.Finding {
+		args["ip"], args["domain"], args["host"], args["helo"] = "192.0.2.25", "example.org", "mail.example.org", "mail.example.org"
+		return finding(step, check, o, target, code, args)
+	}
+	open := at(probe.StepOutbound, probe.CheckOutbound, probe.Healthy, "IPv4", "vantage.port25-open", map[string]string{"family": "IPv4", "up": "203.0.113.200:25", "local": "10.0.0.25", "seen": "192.0.2.25", "by": "203.0.113.200:25"})
+	listed := at(probe.StepLists, probe.CheckRBL, probe.Faulty, "192.0.2.25", "lists.listed", map[string]string{"listed": "bl.example.com", "asked": "18", "answered": "17"})
+	listed.Lists = []probe.List{{Result: rbl.Result{Zone: "bl.example.com", Tier: rbl.Core, Weight: rbl.High, Status: rbl.Listed, Codes: []netip.Addr{netip.MustParseAddr("127.0.0.2")}, DelistURL: "https://bl.example.com/remove", DelistRule: "by form"}}}
+	well := []probe.Finding{
+		at(probe.StepLists, probe.CheckRBL, probe.Healthy, "192.0.2.25", "lists.clean", map[string]string{"asked": "18", "answered": "18"}),
+		at(probe.StepPTR, probe.CheckPTR, probe.Healthy, "192.0.2.25", "ptr.ok", map[string]string{"names": "mail.example.org"}),
+		at(probe.StepHELO, probe.CheckHELO, probe.Healthy, "192.0.2.25", "helo.ok", map[string]string{}),
+		at(probe.StepRelay, probe.CheckRelay, probe.Healthy, "192.0.2.25:25", "relay.closed", map[string]string{"reply": "554 5.7.1 Relay access denied"}),
+		at(probe.StepSTS, probe.CheckSTS, probe.Healthy, "example.org", "sts.none", map[string]string{}),
+		open,
+	}
+	ill := []probe.Finding{
+		at(probe.StepDMARC, probe.CheckDMARC, probe.Faulty, "example.org", "dmarc.none", map[string]string{}),
+		at(probe.StepPTR, probe.CheckPTR, probe.Faulty, "192.0.2.25", "ptr.none", map[string]string{}),
+		at(probe.StepHELO, probe.CheckHELO, probe.Healthy, "192.0.2.25", "helo.ok", map[string]string{}),
+		at(probe.StepSPF, probe.CheckSPF, probe.Faulty, "192.0.2.25", "spf.softfail", map[string]string{"record": "v=spf1 mx ~all"}),
+		at(probe.StepTLS, probe.CheckTLS, probe.Faulty, "192.0.2.25:25", "tls.ends", map[string]string{"subject": "mail.example.org", "days": "9", "until": "2026-01-25T08:00:00Z"}),
+		at(probe.StepSTSHosts, probe.CheckSTSHosts, probe.Faulty, "example.org", "sts.hosts-missing", map[string]string{"missing": "mail.example.org", "hosts": "old.example.org"}),
+		at(probe.StepDANE, probe.CheckDANE, probe.UnknownOC, "mail.example.org", "dane.undecided", map[string]string{"status": "servfail", "server": "127.0.0.1:53"}),
+		at(probe.StepDKIM, probe.CheckDKIM, probe.Faulty, "s1._domainkey.example.org", "dkim.none", map[string]string{"selector": "s1"}),
+		at(probe.StepRelay, probe.CheckRelay, probe.Faulty, "192.0.2.25:25", "relay.open", map[string]string{"from": "relay-test@example.com", "to": "relay-test@example.net", "local": "198.51.100.7", "reply": "250 2.1.5 Ok \x1b[2J"}),
+		listed,
+		at(probe.StepOutbound, probe.CheckOutbound, probe.Healthy, "IPv4", "vantage.port25-open", map[string]string{"family": "IPv4", "up": "203.0.113.200:25", "local": "198.51.100.7", "seen": "198.51.100.7", "by": "203.0.113.200:25"}),
+		at(probe.StepOutbound, probe.CheckOutbound, probe.Skipped, "IPv6", "vantage.no-family", map[string]string{"family": "IPv6"}),
+	}
+	return []any{
+		probe.NewServerReport(ours, well), probe.NewServerReport(ours, ill),
+		probe.NewServerReport(probe.Server{Domains: []string{"example.org"}}, []probe.Finding{
+			at(probe.StepMX, probe.CheckMX, probe.UnknownOC, "example.org", "mx.timeout", map[string]string{"server": "127.0.0.1:53"}),
+			at(probe.StepDKIM, probe.CheckDKIM, probe.Skipped, "example.org", "dkim.no-selector", map[string]string{"target": "example.org"}),
+		}),
 	}
 }
