@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"diagnose/dnscheck"
 	"diagnose/dnscheck/dnstest"
 	"diagnose/smtpcheck/smtptest"
 )
@@ -361,4 +362,63 @@ func TestServerReportsDoNotDependOnTheOrderOfFindings(t *testing.T) {
 			t.Errorf("%s\n%s", a, b)
 		}
 	})
+}
+
+// --authoritative shows what the name servers say beside what the resolver
+// says, whether or not that finds a way.
+func TestTheNameServersAreShownBesideTheResolver(t *testing.T) {
+	for _, x := range []struct {
+		name, zone string
+		fault      dnstest.Fault
+		code       string
+		there      string
+	}{
+		{name: "they agree", zone: zones, code: "ns.ok"},
+		{name: "they know another mail server", zone: "example.net. 300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60\nexample.net. 300 IN MX 5 new.example.net.\nexample.net. 300 IN NS ns.example.net.", code: "ns.differs", there: "5 new.example.net"},
+		{name: "they do not hold the zone", fault: dnstest.Lame, code: "ns.dead"},
+		{name: "they are silent", fault: dnstest.Silence, code: "ns.unheard"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ns := dnstest.New(t, x.zone)
+				if x.fault != 0 {
+					ns.Fault("*", x.fault)
+				}
+				dns := dnstest.New(t, zones+"\nexample.net. 300 IN NS ns.example.net.\nns.example.net. 300 IN A 203.0.113.53")
+				r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.53:53": ns.Dial})
+				r.Resolver = dns.Resolver()
+				fs := run1(t, r, MXPlan("example.net", true, true))
+				rep := NewCheckReport("example.net", fs)
+				if f := find(t, rep, StepNS); f.Code != x.code || f.Args["there"] != x.there {
+					t.Errorf("%s %v", f.Code, f.Args)
+				}
+				if rep.Outcome != Healthy {
+					t.Errorf("the domain takes mail, whatever its name servers: %s", rep.Outcome)
+				}
+			})
+		})
+	}
+}
+
+func TestADomainThatLeadsInsideANetworkTakesNoMail(t *testing.T) {
+	r, _, dns := testRunner(t, nil)
+	r.Resolver, r.Guard = dns.Resolver(), Guard{}
+	rep := NewCheckReport("inner.example.net", run1(t, r, MXPlan("inner.example.net", true, false)))
+	if rep.Outcome != Faulty || rep.Findings[1].Code != "mx.private" || rep.Findings[1].Args["host"] != "hosts.example.net" {
+		t.Errorf("%s %s", rep.Outcome, summary(rep.Findings))
+	}
+	r.Guard = everywhere
+	if rep := NewCheckReport("inner.example.net", run1(t, r, MXPlan("inner.example.net", true, false))); rep.Outcome != Healthy {
+		t.Errorf("a network that the admin names is reachable: %s", rep.Outcome)
+	}
+}
+
+func TestAPolicyMustNameEveryMailServer(t *testing.T) {
+	sts := dnscheck.STS{Domain: "ours.example", Mode: "enforce", MX: []string{"*.ours.example"}}
+	if f := findSTSHosts(sts, []string{"mx.ours.example"}); f.Code != "sts.hosts-ok" || f.Outcome != Healthy {
+		t.Errorf("%+v", f)
+	}
+	if f := findSTSHosts(sts, []string{"mx.ours.example", "a.b.ours.example"}); f.Code != "sts.hosts-missing" || f.Outcome != Faulty || f.Args["missing"] != "a.b.ours.example" {
+		t.Errorf("%+v", f)
+	}
 }

@@ -295,3 +295,23 @@ func TestContextEndsAQuestionAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Whether a server relays is asked of it alone: nobody beside is named, and no
+// message follows.
+func TestAStrangerAsksToSendToAStranger(t *testing.T) {
+	for _, sender := range []string{"stranger@example.com", "<>"} {
+		path := "<" + strings.Trim(sender, "<>") + ">"
+		addr := smtptest.Serve(t, send("220 mx.example.net ESMTP\r\n"), expect("EHLO"), send("250 mx.example.net\r\n"),
+			expect("MAIL FROM:"+path), send("250 ok\r\n"), expect("RCPT TO:<stranger@example.org>"), send("554 5.7.1 Relay access denied\r\n"),
+			expect("RSET"), send("250 reset\r\n"), expect("QUIT"), send("221 bye\r\n"))
+		s := Check(t.Context(), &net.Dialer{}, addr, Options{HELO: "mail.example.org", Sender: sender, Rcpt: "stranger@example.org", RandomName: "qx7-nobody"})
+		if s.Rcpt.Code != 554 || s.Postmaster.Code != 0 || s.Phase != PhaseRcpt {
+			t.Errorf("%+v", s)
+		}
+	}
+	for _, sender := range []string{"a b@example.com", "stranger@example.com>\r\nDATA", "\u4e2d@example.com"} {
+		if s := Check(t.Context(), smtptest.Dialer(smtptest.Drop), smtptest.Closed(t), Options{HELO: "mail.example.org", Sender: sender, Rcpt: "stranger@example.org"}); s.Result != Failed {
+			t.Errorf("%q was dialled with: %s", sender, s.Result)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"testing"
 
 	"diagnose/dnscheck/dnstest"
@@ -49,4 +50,29 @@ func worlds(t *testing.T, more string) (inner, outer *dnstest.Server) {
 		inner.Sign(name)
 	}
 	return inner, outer
+}
+
+// More targets than fit into any limit come from standard input, each answered
+// in its turn, bad ones and all.
+func TestTargetsFromStandardInputHaveNoLimit(t *testing.T) {
+	dns := dnstest.New(t, "example.com. 300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 60\n*.example.com. 300 IN MX 0 .")
+	var in strings.Builder
+	const many = 3000
+	for i := range many {
+		fmt.Fprintf(&in, "d%d.example.com\n", i)
+	}
+	in.WriteString("# a remark\n\n" + strings.Repeat("x", 10_000) + "\nlast.example.com")
+	status, out, _ := run(t.Context(), strings.NewReader(in.String()), "mx", "--dns-only", "-o", "jsonl", "--resolver", dns.Addr().String(), "-")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if status != statusFailed || len(lines) != many+1 {
+		t.Fatalf("status %d, %d answers", status, len(lines))
+	}
+	for i, line := range lines[:many] {
+		if want := fmt.Sprintf(`{"schema":1,"target":"d%d.example.com","outcome":"faulty"`, i); !strings.HasPrefix(line, want) {
+			t.Fatalf("answer %d: %s", i, line)
+		}
+	}
+	if !strings.Contains(lines[many], "last.example.com") {
+		t.Error(lines[many])
+	}
 }
