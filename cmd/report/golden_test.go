@@ -238,6 +238,8 @@ func everyCode() probe.Report {
 		return r // which the transcript will not match
 	}
 	args := map[string]string{
+		"time": "2026-01-16T07:00:00Z", "days": "4", "forwarder": "forwarder.example", "from": "wang@example.org", "how": "SRS", "inner": "wang@example.org",
+		"local": "10.0.0.5", "original": "office@forwarder.example", "reporter": "mail.example.org", "seen": "198.51.100.9", "until": "2026-01-17T08:00:00Z",
 		"address": "lee@example.net", "answered": "12", "asked": "14", "broken": "mx2.example.net", "by": "reply", "bounced": "2026-01-15T01:02:03Z",
 		"domain": "example.net", "error": "connection reset", "fault": "syntax", "greeting": "220 mx.example.net ESMTP", "helo": "mail.example.org",
 		"host": "mx.example.net", "hosts": "mx.example.net [203.0.113.25]", "ip": "192.0.2.25", "ips": "203.0.113.25 2001:db8::25",
@@ -281,7 +283,7 @@ func hostileReport() probe.Report {
 	f.Lists = []probe.List{list}
 	r.Verification = &probe.Verification{
 		Verdict: probe.Consistent, Category: classify.Rejected, Findings: []probe.Finding{f}, Because: []string{},
-		AlsoSeen: []probe.Seen{{Code: "typo", Args: map[string]string{"domain": evil, "near": evil}}}, Limits: []probe.Seen{},
+		AlsoSeen: []probe.Seen{{Code: "typo.likely", Args: map[string]string{"domain": evil, "near": evil}}}, Limits: []probe.Seen{},
 		JudgedAt: "2026-01-16T08:00:05Z", Vantage: probe.Vantage{SendingIP: evil, SendingBy: "machine", Resolver: evil, OutboundIP: evil},
 	}
 	return r
