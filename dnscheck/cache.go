@@ -45,6 +45,9 @@ func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 	// The flight belongs to all who wait for it, so the first caller's end is
 	// not its own; the Resolver bounds it.
 	flight := c.flights.DoChan(q.key(), func() (any, error) {
+		if a, ok := c.recall(q); ok { // another flight landed meanwhile
+			return a, nil
+		}
 		a, err := c.Resolver.Lookup(context.WithoutCancel(ctx), q)
 		if err == nil {
 			c.keep(q, a)

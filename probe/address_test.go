@@ -33,7 +33,7 @@ func FuzzAddressFault(f *testing.F) {
 			t.Errorf("%q passes", s)
 		}
 		heloIn(s)
-		nearMiss(s)
+		nearMiss(domainOf(s), wellKnown)
 		mentions(s, domainOf(s))
 		if d := domainOf(s); strings.ContainsFunc(d, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			t.Errorf("domainOf(%q) = %q", s, d)
@@ -55,18 +55,6 @@ func TestHELOInReply(t *testing.T) {
 	} {
 		if got := heloIn(reply); got != want {
 			t.Errorf("heloIn(%q) = %q, want %q", reply, got, want)
-		}
-	}
-}
-
-func TestNearMissOfAWellKnownDomain(t *testing.T) {
-	for domain, want := range map[string]string{
-		"gmial.com": "gmail.com", "gmai.com": "gmail.com", "gmaill.com": "gmail.com", "gmail.con": "gmail.com", "gmail.co": "gmail.com",
-		"yaho.com.tw": "yahoo.com.tw", "hotmial.com": "hotmail.com", "outlok.com": "outlook.com", "hinet.nte": "hinet.net", "163.con": "163.com",
-		"gmail.com": "", "mail.com": "", "ymail.com": "", "263.com": "", "bol.com": "", "man.com": "", "example.net": "", "": "", "a.b": "",
-	} {
-		if got := nearMiss(domain); got != want {
-			t.Errorf("nearMiss(%q) = %q, want %q", domain, got, want)
 		}
 	}
 }

@@ -2,18 +2,21 @@ package probe
 
 import (
 	"cmp"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
 	"diagnose/dnscheck"
+	"diagnose/rbl"
 )
 
 // Advise says whose it is to act and what each side should do, from the
 // classification and, where it was looked, from the verdict; v may be nil.
 func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
-	a := adviser{c: &c, s: &s, v: v}
+	a := adviser{c: &c, s: &s, v: v, near: s.near()}
 	return a.party(), a.advice()
 }
 
@@ -21,6 +24,8 @@ type adviser struct {
 	c *classify.Classification
 	s *Subject
 	v *Verification
+
+	near string // as Subject.near
 }
 
 // category is the one to act upon: that of the observations where they
@@ -67,18 +72,23 @@ func (a adviser) party() Party {
 	switch {
 	case a.s.Backscatter:
 		return PartyThird
+	case a.verdict() == Cleared && a.retried():
+		return PartyUnknown // nobody: our server does it
 	case a.verdict() == Cleared:
 		return PartySender
 	case a.verdict() == Inconclusive:
 		return PartyUnknown
 	}
 	if a.theirs() {
+		if a.s.forwarded() {
+			return PartyThird
+		}
 		return PartyRemote
 	}
 	local := a.local()
 	switch a.category() {
 	case classify.UnknownRecipient:
-		if nearMiss(a.s.Domain) != "" {
+		if a.near != "" {
 			return PartySender
 		}
 		return PartyRecipient
@@ -93,7 +103,10 @@ func (a adviser) party() Party {
 		return PartySender
 	case classify.DNSFailure:
 		mx, ok := a.finding(StepMX)
-		if nearMiss(a.s.Domain) != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
+		if a.s.Forwarder != "" {
+			return PartyRecipient // whose forward leads nowhere
+		}
+		if a.near != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
 			return PartySender
 		}
 		if a.ourResolver() {
@@ -132,17 +145,21 @@ func (a adviser) party() Party {
 	return PartyUnknown
 }
 
+// retried says whether the server still tries: whoever sends again sends twice.
+func (a adviser) retried() bool { return a.s.Failure.Action == bounce.ActionDelayed }
+
 // local says whether our own server refused the message.
 func (a adviser) local() bool {
 	return a.s.Failure.Stage == bounce.StageLocal && !a.s.Failure.Remote.IP.IsValid() && !a.s.TheirReport
 }
 
 // theirs says whether the remote judged another server of their side: the one
-// that took our message and passed it on from its own address.
+// that took our message and passed it on from its own address, or a server in
+// the middle.
 func (a adviser) theirs() bool {
 	switch a.category() {
-	case classify.Rejected, classify.Blocklisted, classify.SenderDNS, classify.AuthFailed, classify.TLSFailed:
-		return a.s.TheirReport && !a.s.isOurAddress(a.s.SendingIP) && a.s.SendingBy == ByReply
+	case classify.Rejected, classify.Blocklisted, classify.SenderDNS, classify.AuthFailed, classify.TLSFailed, classify.RateLimited:
+		return a.s.forwarded() || a.category() != classify.RateLimited && a.s.TheirReport && !a.s.isOurAddress(a.s.SendingIP) && a.s.SendingBy == ByReply
 	}
 	return false
 }
@@ -184,15 +201,28 @@ func (a adviser) foreignSender() bool {
 }
 
 func (a adviser) partyOfListing() Party {
-	named, ok := a.finding(StepNamed)
 	switch {
-	case a.reason() == classify.ReasonResolver, ok && named.Code == "named.dead":
+	case a.reason() == classify.ReasonResolver, a.listIsDead():
 		return PartyRemote
-	case ok && named.Code == "named.listed" && len(named.Lists) == 1 && !named.Lists[0].Policy &&
-		named.Lists[0].Scope != "ip" && named.Lists[0].Scope != "domain":
-		return PartyThird // the neighbourhood is listed, not the address
+	case a.neighbourhood():
+		return PartyThird
 	}
 	return PartyOurServer
+}
+
+// listIsDead says whether the named list has closed: seen so, or known.
+func (a adviser) listIsDead() bool {
+	named, ok := a.finding(StepNamed)
+	return ok && named.Code == "named.dead" || !ok && a.s.List.Tier == rbl.DeadTier
+}
+
+// neighbourhood says whether not the address is listed, but what is around it.
+func (a adviser) neighbourhood() bool {
+	around := func(scope string) bool { return scope != "ip" && scope != "domain" && scope != "" }
+	if named, ok := a.finding(StepNamed); ok {
+		return named.Code == "named.listed" && len(named.Lists) == 1 && !named.Lists[0].Policy && around(named.Lists[0].Scope)
+	}
+	return a.s.List.Tier == rbl.Neighbour && around(a.s.List.Scope)
 }
 
 func (a adviser) advice() []Advice {
@@ -201,6 +231,9 @@ func (a adviser) advice() []Advice {
 	}
 	switch a.verdict() {
 	case Cleared:
+		if a.retried() {
+			return []Advice{{PartyUnknown, "wait", a.args()}}
+		}
 		return []Advice{{PartySender, "send-again", a.args()}}
 	case Inconclusive:
 		decide := Advice{PartyUnknown, a.whatWouldDecide(), a.args()}
@@ -233,7 +266,7 @@ func (a adviser) whatWouldDecide() string {
 // args are the facts that advice is worded from.
 func (a adviser) args() map[string]string {
 	f := &a.s.Failure
-	m := make(map[string]string, 8)
+	m := make(map[string]string, 16)
 	set := func(key, value string) {
 		if value == "" {
 			delete(m, key)
@@ -243,28 +276,74 @@ func (a adviser) args() map[string]string {
 	}
 	set("address", f.Recipient)
 	set("domain", a.s.Domain)
-	set("near", nearMiss(a.s.Domain))
+	set("near", a.near)
+	set("from", cmp.Or(f.Sender, a.s.Original.From))
 	set("sender", a.s.SenderDomain)
+	set("until", stamp(f.RetryUntil))
 	set("list", a.c.List)
 	set("provider", a.c.Provider)
 	set("reference", a.c.Reference)
 	set("helo", a.s.Ours.HELO)
 	set("host", cmp.Or(f.Remote.Name, addrText(f.Remote.IP), a.s.Domain))
-	if a.v != nil {
-		set("ip", a.v.Vantage.SendingIP)
-		set("outbound", a.v.Vantage.OutboundIP)
-	} else {
-		set("ip", addrText(a.s.SendingIP))
+	set("reporter", a.s.ReportingHost)
+	set("ip", addrText(a.s.SendingIP))
+	if a.s.Forwarder != "" {
+		set("forwarder", a.s.Forwarder)
+		set("original", f.OriginalRecipient)
 	}
-	if ip := a.s.SendingIP; ip.IsValid() {
-		set("reverse", dnscheck.ReverseName(ip))
-		set("mechanism", mechanism(ip))
+	if a.v != nil {
+		set("ip", cmp.Or(a.v.Vantage.SendingIP, m["ip"]))
+		set("outbound", a.v.Vantage.OutboundIP)
+		set("server", a.v.Vantage.Resolver)
+	}
+	a.records(set, m["ip"])
+	if l := a.s.List; l.Zone != "" {
+		set("list", l.Zone)
+		set("closed", l.Closed)
+		set("url", strings.NewReplacer("{ip}", m["ip"], "{domain}", a.s.SenderDomain).Replace(cmp.Or(l.DelistURL, l.LookupURL)))
 	}
 	if n, ok := a.finding(StepNamed); ok {
 		set("list", n.Args["list"])
+		set("closed", n.Args["closed"])
 		set("url", cmp.Or(n.Args["delist"], n.Args["url"]))
 	}
+	if m["reference"] == "" && a.c.Reason == classify.ReasonPrivateList {
+		set("reference", linkIn(f.Reply.Text))
+	}
 	return m
+}
+
+// linkIn is the first page that a reply points to: a reputation that no DNS
+// query shows usually names its own form.
+func linkIn(reply string) string {
+	for word := range strings.FieldsSeq(reply) {
+		if i := strings.Index(word, "http"); i >= 0 {
+			link := strings.TrimRight(word[i:], `.,;:!?)]}>"'`)
+			if u, err := url.Parse(link); err == nil && (u.Scheme == "http" || u.Scheme == "https") && strings.Contains(u.Host, ".") {
+				return link
+			}
+		}
+	}
+	return ""
+}
+
+// records adds what is to be published for our addresses, ready to paste.
+func (a adviser) records(set func(key, value string), ips string) {
+	var reverse string
+	var mechanisms []string
+	for ip := range strings.FieldsSeq(ips) {
+		addr, err := netip.ParseAddr(ip)
+		if err != nil || addr.IsPrivate() || addr.IsLoopback() {
+			continue
+		}
+		reverse = cmp.Or(reverse, dnscheck.ReverseName(addr))
+		mechanisms = append(mechanisms, mechanism(addr))
+	}
+	set("reverse", reverse)
+	set("mechanism", strings.Join(mechanisms, " "))
+	if a.s.Ours.HELO == "" && a.s.reporterIsOurs() {
+		set("helo", domainOf("@"+a.s.ReportingHost))
+	}
 }
 
 // byCategory is what to do while the cause stands.
@@ -272,14 +351,23 @@ func (a adviser) byCategory() []Advice {
 	args := a.args()
 	to := func(p Party, code string) Advice { return Advice{p, code, args} }
 	if a.theirs() {
-		return []Advice{to(PartyOurServer, "ask-postmaster")}
+		if a.s.forwarded() {
+			return []Advice{to(PartyThird, "tell-forwarder"), to(PartySender, "write-directly")}
+		}
+		return []Advice{to(PartyOurServer, "ask-postmaster"), to(PartyRemote, "mend-route")}
+	}
+	if a.s.Forwarder != "" {
+		switch a.category() {
+		case classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull, classify.DNSFailure:
+			return []Advice{to(PartyRecipient, "mend-forward"), to(PartySender, "contact-otherwise")}
+		}
 	}
 	switch a.category() {
 	case classify.UnknownRecipient:
 		if args["near"] != "" {
 			return []Advice{to(PartySender, "did-you-mean")}
 		}
-		return []Advice{to(PartySender, "check-address")}
+		return []Advice{to(PartySender, "check-address"), to(PartyRecipient, "give-address")}
 	case classify.MailboxDisabled:
 		return []Advice{to(PartySender, "contact-otherwise"), to(PartyRecipient, "reactivate-mailbox")}
 	case classify.MailboxFull:
@@ -301,6 +389,9 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-domain")}
 	case classify.BadCommand:
+		if fault := addressFault(a.s.Failure.Recipient); fault != "utf8" {
+			args["fault"] = fault
+		}
 		return []Advice{to(PartySender, "check-syntax")}
 	case classify.TooLarge:
 		if size := a.s.Original.Size; size > 0 {
@@ -308,6 +399,9 @@ func (a adviser) byCategory() []Advice {
 		}
 		if limit := a.announcedSize(); limit > 0 {
 			args["limit"] = itoa(limit)
+		}
+		if a.local() {
+			return []Advice{to(PartySender, "make-smaller"), to(PartyOurServer, "raise-limit")}
 		}
 		return []Advice{to(PartySender, "make-smaller")}
 	case classify.Rejected:
@@ -324,8 +418,17 @@ func (a adviser) byCategory() []Advice {
 		if a.limited("port25-closed") {
 			return []Advice{to(PartyOurServer, "open-port-25")}
 		}
+		if a.near != "" {
+			return []Advice{to(PartySender, "did-you-mean"), to(PartyRemote, "start-server")}
+		}
 		return []Advice{to(PartySender, "wait-or-call"), to(PartyRemote, "start-server")}
 	case classify.TooManyRecipients:
+		if n := a.s.Original.Recipients; n > 0 {
+			args["recipients"] = itoa(int64(n))
+		}
+		if a.local() {
+			return []Advice{to(PartySender, "split-recipients"), to(PartyOurServer, "raise-limit")}
+		}
 		return []Advice{to(PartySender, "split-recipients")}
 	case classify.Blocklisted:
 		return []Advice{to(a.partyOfListing(), a.listAdvice())}
@@ -340,7 +443,7 @@ func (a adviser) byCategory() []Advice {
 		if a.foreignSender() {
 			return []Advice{to(PartySender, "own-domain")}
 		}
-		a.records(args)
+		a.authentication(args)
 		return []Advice{to(PartyOurServer, a.authAdvice())}
 	case classify.TLSFailed:
 		if a.c.Reason == classify.ReasonMustSTARTTLS {
@@ -377,13 +480,13 @@ func (a adviser) listAdvice() string {
 	switch {
 	case a.reason() == classify.ReasonResolver:
 		return "tell-resolver"
-	case ok && named.Code == "named.dead":
+	case a.listIsDead():
 		return "tell-dead-list"
 	case a.reason() == classify.ReasonPrivateList:
 		return "provider-form"
 	case a.partyOfListing() == PartyThird:
 		return "ask-provider"
-	case ok && named.Args["delist"]+named.Args["url"] != "" || strings.Contains(a.c.Reference, "://"):
+	case ok && named.Args["delist"]+named.Args["url"] != "" || a.s.List.DelistURL+a.s.List.LookupURL != "" || strings.Contains(a.c.Reference, "://"):
 		return "delist"
 	}
 	return "find-list"

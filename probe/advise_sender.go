@@ -53,9 +53,9 @@ func (a adviser) brokenKey() *Finding {
 	return nil
 }
 
-// records adds the records that would mend the matter, ready to be pasted into
-// a zone.
-func (a adviser) records(args map[string]string) {
+// authentication adds the records that would mend the matter, ready to be
+// pasted into a zone.
+func (a adviser) authentication(args map[string]string) {
 	if from := domainOf(a.s.Original.From); from != "" {
 		args["from"] = from
 	}

@@ -16,6 +16,7 @@ func TestWhoActsAndHow(t *testing.T) {
 	code := func(n int) func(*Subject) { return func(s *Subject) { s.Failure.Reply.Code = n } }
 	gmial := func(s *Subject) { s.Domain = "gmial.com" }
 	local := stage(bounce.StageLocal)
+	delayed := func(s *Subject) { s.Failure.Action = bounce.ActionDelayed }
 	limited := func(code string) *Verification {
 		return &Verification{Verdict: Inconclusive, Limits: []Seen{{code, nil}}}
 	}
@@ -35,7 +36,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		advice   string // "party:code ..."
 	}{
 		{"cleared: send again", 9, "", nil, with(Cleared, 9), PartySender, "sender:send-again"},
-		{"1", 1, "", nil, nil, PartyRecipient, "sender:check-address"},
+		{"1", 1, "", nil, nil, PartyRecipient, "sender:check-address recipient:give-address"},
 		{"1 at a near miss", 1, "", []func(*Subject){gmial}, nil, PartySender, "sender:did-you-mean"},
 		{"1 contradicted by the DNS", 1, "", nil, with(Contradicted, 5, noDom), PartyRemote, "sender:check-domain remote-server:repair-domain"},
 		{"2", 2, "", nil, nil, PartyRecipient, "sender:contact-otherwise recipient:reactivate-mailbox"},
@@ -46,7 +47,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"5 with a null MX, as the reply says", 5, classify.ReasonNullMX, nil, nil, PartySender, "sender:other-domain"},
 		{"6", 6, "", nil, nil, PartySender, "sender:check-syntax"},
 		{"7", 7, "", nil, with(Confirmed, 7, look(StepSMTP, mx1)), PartySender, "sender:make-smaller"},
-		{"7 at our own server", 7, "", []func(*Subject){local}, nil, PartyOurServer, "sender:make-smaller"},
+		{"7 at our own server", 7, "", []func(*Subject){local}, nil, PartyOurServer, "sender:make-smaller our-server:raise-limit"},
 		{"7 at their own server", 7, "", []func(*Subject){local, theirs}, nil, PartySender, "sender:make-smaller"},
 		{"8", 8, "", nil, nil, PartyOurServer, "our-server:ask-postmaster"},
 		{"8 not logged in", 8, classify.ReasonAuthRequired, nil, nil, PartySender, "sender:log-in"},
@@ -54,12 +55,13 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"8 relaying denied by our own server", 8, classify.ReasonRelay, []func(*Subject){local}, nil, PartySender, "sender:log-in"},
 		{"8 relaying denied by a host that is none of theirs", 8, classify.ReasonRelay, nil, &Verification{Verdict: Consistent, Category: 8, AlsoSeen: []Seen{{"remote.not-mx", nil}}}, PartyOurServer, "our-server:ask-postmaster"},
 		{"8 by a private reputation", 8, classify.ReasonPrivateList, nil, nil, PartyOurServer, "our-server:provider-form"},
-		{"8 between two of their servers", 8, "", []func(*Subject){theirs}, nil, PartyRemote, "our-server:ask-postmaster"},
-		{"11 between two of their servers", 11, "", []func(*Subject){theirs}, with(Confirmed, 11, named(rbl.Listed)), PartyRemote, "our-server:ask-postmaster"},
+		{"8 between two of their servers", 8, "", []func(*Subject){theirs}, nil, PartyRemote, "our-server:ask-postmaster remote-server:mend-route"},
+		{"11 between two of their servers", 11, "", []func(*Subject){theirs}, with(Confirmed, 11, named(rbl.Listed)), PartyRemote, "our-server:ask-postmaster remote-server:mend-route"},
+		{"cleared while the server still tries", 9, "", []func(*Subject){delayed}, with(Cleared, 9), PartyUnknown, "unknown:wait"},
 		{"9", 9, "", nil, nil, PartyRemote, "sender:wait-or-call remote-server:start-server"},
 		{"9 with our port 25 closed", 9, "", nil, &Verification{Verdict: Confirmed, Category: 9, Limits: []Seen{{"port25-closed", nil}}}, PartyOurServer, "our-server:open-port-25"},
 		{"10", 10, "", nil, nil, PartySender, "sender:split-recipients"},
-		{"10 at our own server", 10, "", []func(*Subject){local}, nil, PartyOurServer, "sender:split-recipients"},
+		{"10 at our own server", 10, "", []func(*Subject){local}, nil, PartyOurServer, "sender:split-recipients our-server:raise-limit"},
 		{"11", 11, "", nil, nil, PartyOurServer, "our-server:find-list"},
 		{"11 with a form to fill in", 11, "", nil, with(Confirmed, 11, named(rbl.Listed, delist)), PartyOurServer, "our-server:delist"},
 		{"11 of the neighbourhood", 11, "", nil, with(Confirmed, 11, named(rbl.Listed, ranged)), PartyThird, "third-party:ask-provider"},
@@ -157,5 +159,62 @@ func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
 		if _, advice := Advise(classify.Classification{Category: 14}, s, &v); advice[0].Args[x.key] != x.want {
 			t.Errorf("%.40s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
 		}
+	}
+}
+
+// Whatever came out, somebody is told something to do, and it names what it is
+// about.
+func TestEveryCategoryAndVerdictHasAPartyAndAdviceThatNamesSomething(t *testing.T) {
+	for c := classify.Unknown; c <= classify.RemoteFault; c++ {
+		for _, verdict := range []Verdict{"", Confirmed, Consistent, Cleared, Contradicted, Inconclusive} {
+			as := c
+			if verdict == Contradicted {
+				as = map[classify.Category]classify.Category{classify.DNSFailure: classify.ConnectionFailed, classify.ConnectionFailed: classify.DNSFailure, classify.Blocklisted: classify.SenderDNS}[c]
+				if as == 0 {
+					as = classify.Blocklisted
+				}
+			}
+			var v *Verification
+			if verdict != "" {
+				v = &Verification{Verdict: verdict, Category: as, Vantage: Vantage{SendingIP: ourIP.String()}}
+			}
+			s := subject(remote("mx1.example.net", mx1))
+			party, advice := Advise(classify.Classification{Category: c, List: "bl.example"}, s, v)
+			told := party == PartyUnknown
+			for _, a := range advice {
+				told = told || a.Party == party
+				if len(a.Args) == 0 || a.Args["domain"] != "example.net" || a.Args["host"] != "mx1.example.net" || a.Args["address"] != "a@example.net" {
+					t.Errorf("%d, %s: %s names %v", c, verdict, a.Code, a.Args)
+				}
+			}
+			if party == "" || len(advice) == 0 || !told {
+				t.Errorf("%d, %s: %s is to act, and told %v", c, verdict, party, advice)
+			}
+		}
+	}
+}
+
+func TestRecordsAreReadyToPaste(t *testing.T) {
+	s := subject()
+	for _, x := range []struct {
+		name                     string
+		edit                     func(*Subject)
+		seen                     string
+		reverse, mechanism, helo string
+	}{
+		{"one address, HELO by the server's name", func(*Subject) {}, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", "mail.example.org"},
+		{"a configured HELO name", func(s *Subject) { s.Ours.HELO = "out.example.org" }, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", "out.example.org"},
+		{"addresses from the DNS", machine, "198.51.100.9 2001:db8:1::9", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9 ip6:2001:db8:1::9", "mail.example.org"},
+		{"an address that no record is for", machine, "10.0.0.5", "", "", "mail.example.org"},
+		{"a server of the other side's", func(s *Subject) { s.ReportingHost = "mx.example.net" }, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", ""},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			s = subject(x.edit)
+			_, advice := Advise(classify.Classification{Category: classify.SenderDNS, Reason: classify.ReasonPTR}, s, &Verification{Verdict: Confirmed, Category: classify.SenderDNS, Vantage: Vantage{SendingIP: x.seen}})
+			got := advice[0].Args
+			if got["reverse"] != x.reverse || got["mechanism"] != x.mechanism || got["helo"] != x.helo {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }

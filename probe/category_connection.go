@@ -11,7 +11,7 @@ import (
 
 // judgeRejected: a refusal of us that stands before EHLO can be seen again.
 func (v *view) judgeRejected() {
-	if v.namedListHasUs() {
+	if v.namedListHasUs() || v.lacksPTR() {
 		return
 	}
 	at, exact := v.refusing()

@@ -45,22 +45,25 @@ func (v *view) judgeList() {
 		v.limitTarget()
 		v.is(Consistent, listed...)
 	case len(dead) > 0:
-		v.limit("dead-list", map[string]string{"list": dead[0].Args["list"]})
+		v.limit("dead-list", map[string]string{"list": dead[0].Args["list"], "closed": dead[0].Args["closed"]})
 		v.is(Consistent, dead...)
 	case !all(fs, "named.not-listed"):
 		v.undecided(fs...)
 	case !v.targetNamed():
 		v.limitTarget()
 		v.is(Inconclusive, fs...)
-	case v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...):
+	case v.lacksPTR():
 	default:
 		v.limit("caches-lag", map[string]string{"list": fs[0].Args["list"]})
 		v.is(Cleared, fs...)
 	}
 }
 
-// noPTR says whether the address that sent certainly has no PTR.
-func (v *view) noPTR() bool { return v.sure() && all(v.of(StepPTR), "ptr.none") }
+// lacksPTR ends the judgement in favour of a missing PTR where the address that
+// sent certainly has none, and the words may mean that.
+func (v *view) lacksPTR() bool {
+	return v.sure() && all(v.of(StepPTR), "ptr.none") && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...)
+}
 
 // unnamedList: the reply says "a block list" and no more.
 func (v *view) unnamedList() {
@@ -93,10 +96,7 @@ func (v *view) hasRival(c classify.Category) bool {
 // judgeRate: our look is another sender's first visit. It may show that the
 // host greylists, but nothing of how we stand there.
 func (v *view) judgeRate() {
-	if v.namedListHasUs() {
-		return
-	}
-	if v.noPTR() && v.hasRival(classify.SenderDNS) && v.contradicted(classify.SenderDNS, v.of(StepPTR)...) {
+	if v.namedListHasUs() || v.lacksPTR() {
 		return
 	}
 	f, ok := v.rcpt()

@@ -3,10 +3,12 @@ package probe
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/rbl"
 )
 
 // Diagnoser joins reading to looking: it makes a [Report] of every failure
@@ -16,7 +18,8 @@ type Diagnoser struct {
 	Runner     *Runner // nil: offline, nothing is looked at
 	Rcpt       bool    // the mailbox of a bounce's first failure may be asked for, which is a callout ([PlanRcpt]); never without consent
 	Ours       Our
-	Tool       string // "diagnose 0.1.0"
+	Lists      func() []rbl.List // what is known of the list that a reply names; asked only then; may be nil
+	Tool       string            // "diagnose 0.1.0"
 	Now        func() time.Time
 }
 
@@ -66,8 +69,11 @@ func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, 
 	if s.Backscatter {
 		rep.Kind = bounce.KindBackscatter
 	}
-	c := d.Classifier.Classify(s.Failure)
+	c := refine(d.Classifier.Classify(s.Failure), s)
 	rep.Classification = &c
+	if c.List != "" && d.Lists != nil {
+		s.List, _ = rbl.Find(d.Lists(), c.List)
+	}
 	if look != nil && !s.Backscatter {
 		plan := Plan(c, s)
 		if d.Rcpt && i == 0 {
@@ -79,6 +85,16 @@ func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, 
 		rep.Verification = &v
 	}
 	rep.Party, rep.Advice = Advise(c, s, rep.Verification)
+}
+
+// refine adds what the reply shows and its words do not say. An answer in
+// 127.255.255.0/24 is a list's refusal to answer, which the other side's server
+// took for a listing.
+func refine(c classify.Classification, s Subject) classify.Classification {
+	if c.Category == classify.Blocklisted && c.Reason == "" && strings.Contains(s.said(), "127.255.255.") {
+		c.Reason = classify.ReasonResolver
+	}
+	return c
 }
 
 // failureOf is the JSON form of what a subject is about.

@@ -188,6 +188,10 @@ func (v *view) gates() {
 }
 
 func (v *view) limitTheirs() {
+	if v.s.forwarded() {
+		v.limit("forwarded", map[string]string{"forwarder": v.s.Forwarder, "domain": v.s.Domain})
+		return
+	}
 	v.limit("their-report", map[string]string{"host": v.s.ReportingHost})
 }
 
@@ -223,7 +227,7 @@ func (v *view) keepInMind() {
 		v.limit("old-bounce", map[string]string{"days": itoa(int64(v.s.Now.Sub(v.s.BouncedAt) / (24 * time.Hour)))})
 	}
 	if f, ok := v.rcpt(); ok && f.Args["remembered"] != "" {
-		v.limit("remembered", map[string]string{"at": f.Args["remembered"]})
+		v.limit("remembered", map[string]string{"time": f.Args["remembered"]})
 	}
 }
 
@@ -478,6 +482,7 @@ func (v *view) alsoSee() {
 	if local, seen := v.translated(); seen != "" {
 		v.also = append(v.also, Seen{"nat", map[string]string{"local": local, "seen": seen}})
 	}
+	v.seeForward()
 	rests := v.because()
 	for _, f := range v.all {
 		switch {
@@ -487,8 +492,8 @@ func (v *view) alsoSee() {
 			v.see(f)
 		}
 	}
-	if near := nearMiss(v.s.Domain); near != "" {
-		v.also = append(v.also, Seen{"typo", map[string]string{"domain": v.s.Domain, "near": near}})
+	if near := v.s.near(); near != "" {
+		v.also = append(v.also, Seen{"typo.likely", map[string]string{"domain": v.s.Domain, "near": near}})
 	}
 	slices.SortFunc(v.also, func(a, b Seen) int { return strings.Compare(a.Code+a.Args["ip"], b.Code+b.Args["ip"]) })
 }

@@ -201,6 +201,9 @@ func (p *planner) reputation(c classify.Classification, s Subject) {
 		}
 		return
 	}
+	if s.SendingBy == ByNobody {
+		return
+	}
 	if c.List != "" {
 		p.add(p.sending(s, Step{ID: StepNamed, Check: CheckRBL, List: c.List}))
 	}
@@ -208,6 +211,9 @@ func (p *planner) reputation(c classify.Classification, s Subject) {
 }
 
 func (p *planner) reverse(s Subject) {
+	if s.SendingBy == ByNobody {
+		return
+	}
 	p.add(p.sending(s, Step{ID: StepPTR, Check: CheckPTR}))
 }
 
@@ -235,7 +241,7 @@ func (p *planner) helo(c classify.Classification, s Subject) {
 }
 
 func (p *planner) spf(s Subject) {
-	if s.SenderDomain != "" {
+	if s.SenderDomain != "" && s.SendingBy != ByNobody {
 		sender := s.Failure.Sender
 		if domainOf(sender) == "" {
 			sender = "postmaster@" + s.SenderDomain

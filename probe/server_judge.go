@@ -124,7 +124,7 @@ func (j *serverJudge) judge(f Finding) {
 	case f.Code == "skipped.time" || f.Code == "skipped.limit" || f.Code == "skipped.hosts":
 		j.unknown = append(j.unknown, task(f, 0, Advice{PartyOurServer, "look-later", nil}))
 	case f.Outcome == UnknownOC && j.decides(f):
-		j.unknown = append(j.unknown, task(f, 0, Advice{PartyUnknown, unknownAdvice(f), map[string]string{"server": f.Args["server"]}}))
+		j.unknown = append(j.unknown, task(f, 0, Advice{PartyUnknown, unknownAdvice(f), map[string]string{"server": f.Args["server"], "ip": f.Args["ip"]}}))
 	case f.Outcome == Faulty:
 		weight, advice := j.remedy(f)
 		j.tasks = append(j.tasks, task(f, weight, advice))
@@ -210,7 +210,7 @@ func (j *serverJudge) unconnected(f Finding) {
 	}
 	switch {
 	case inside:
-		j.unknown = append(j.unknown, task(f, 0, Advice{PartyOurServer, "look-from-outside", nil}))
+		j.unknown = append(j.unknown, task(f, 0, Advice{PartyOurServer, "look-from-outside", map[string]string{"ip": f.Args["ip"]}}))
 	case open:
 		j.tasks = append(j.tasks, task(f, 85, Advice{PartyOurServer, "start-server", map[string]string{"domain": f.Args["host"]}}))
 	default:

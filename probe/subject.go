@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/rbl"
 )
 
 // Our is who we are, as the admin configured it. Everything may be empty.
@@ -19,6 +21,9 @@ type Our struct {
 	Addresses []netip.Addr // that our mail leaves from
 	Domains   []string
 	HELO      string
+
+	Correspondents []string // domains that we often write to
+
 	Relayhost string // our mail leaves through it: what a remote decides about an address is about its address
 }
 
@@ -47,12 +52,17 @@ type Subject struct {
 	Now           time.Time
 
 	Domain       string     // the recipient's, A-labels; empty where there is no recipient
+	Forwarder    string     // domain that passed the message on to the recipient; empty where none is known to have
+	Wrapped      string     // the address that the envelope sender's stands for, or was written for (see unwrap)
+	WrappedBy    string     // srs, batv, verp
+	Familiar     []string   // domains that the sender surely knows: of our correspondents, of the other recipients, our own
 	SenderDomain string     // the envelope sender's, else the From header's
 	SendingIP    netip.Addr // ours; invalid where only the DNS or this machine can tell
 	SendingBy    SendingBy
 	Ours         Our
-	TheirReport  bool // a server of the recipient's side wrote the bounce, after accepting the message
-	Backscatter  bool // for a message that we never sent
+	List         rbl.List // that the reply names; without a Zone where our table does not have it, or none is named
+	TheirReport  bool     // a server of the recipient's side wrote the bounce, after accepting the message
+	Backscatter  bool     // for a message that we never sent
 }
 
 // NewSubject gathers what a report says of its failure number i.
@@ -61,8 +71,9 @@ func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
 	s := Subject{
 		Failure: f, Original: r.Original, ReportingHost: strings.ToLower(r.ReportingHost),
 		BouncedAt: r.Date, Now: now, Ours: ours,
-		Domain: domainOf(f.Recipient),
 	}
+	s.follow(cmp.Or(f.Sender, r.Original.EnvelopeSender))
+	s.Domain = domainOf(s.Failure.Recipient)
 	if s.Domain == "" {
 		s.Domain = domainOf(f.OriginalRecipient)
 	}
@@ -71,10 +82,22 @@ func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
 			break
 		}
 	}
+	s.Familiar = s.familiar(r.Original.RecipientDomains)
 	s.SendingIP, s.SendingBy = s.sendingAddress()
-	s.TheirReport = s.isTheirs(s.ReportingHost)
+	s.TheirReport = s.isTheirs(s.ReportingHost) || s.forwarded()
 	s.Backscatter = s.isBackscatter()
 	return s
+}
+
+// familiar lists the domains that a typing error may have been meant for. The
+// recipient's own, which stands in the message's To as well, is none.
+func (s *Subject) familiar(recipients []string) (out []string) {
+	for _, d := range slices.Concat(s.Ours.Correspondents, s.Ours.Domains) {
+		if d = domainOf("@" + d); d != "" {
+			out = append(out, d)
+		}
+	}
+	return append(out, slices.DeleteFunc(slices.Clone(recipients), func(d string) bool { return d == s.Domain })...)
 }
 
 // sendingAddress finds our address in what is said, in the order of trust of
@@ -83,6 +106,12 @@ func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
 func (s *Subject) sendingAddress() (netip.Addr, SendingBy) {
 	if s.Failure.SendingIP.IsValid() {
 		return s.Failure.SendingIP, ByReply
+	}
+	if s.forwarded() {
+		if under(s.ReportingHost, organisation(s.Forwarder)) {
+			return netip.Addr{}, ByReportingHost
+		}
+		return netip.Addr{}, ByNobody // not ours, at any rate
 	}
 	if s.Ours.Relayhost != "" {
 		relay, _ := netip.ParseAddr(s.sendingHost(ByRelayhost))

@@ -113,16 +113,17 @@ type Host struct {
 
 // Original is what is known of the message that failed.
 type Original struct {
-	MessageID      string
-	Subject        string // decoded
-	From           string // the address of its From header
-	EnvelopeSender string
-	Date           time.Time
-	Size           int64      // bytes, as returned or as the report tells; 0 where unknown
-	Recipients     int        // in To and Cc, or as the report tells; 0 where unknown
-	Complete       bool       // the whole message came back, not only its header
-	DKIM           []DKIMKey  // signatures it bore
-	Received       []Received // newest first, at most 20
+	MessageID        string
+	Subject          string // decoded
+	From             string // the address of its From header
+	EnvelopeSender   string
+	Date             time.Time
+	Size             int64      // bytes, as returned or as the report tells; 0 where unknown
+	Recipients       int        // in To and Cc, or as the report tells; 0 where unknown
+	RecipientDomains []string   // of the addresses in To and Cc, each once, in lower case; at most 20
+	Complete         bool       // the whole message came back, not only its header
+	DKIM             []DKIMKey  // signatures it bore
+	Received         []Received // newest first, at most 20
 }
 
 // DKIMKey names the key of a DKIM signature (RFC 6376 section 3.5).

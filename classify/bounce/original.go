@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,6 +10,7 @@ import (
 const (
 	maxHops     = 20   // Received fields kept
 	maxSubject  = 1000 // bytes
+	maxDomains  = 20   // of recipients kept
 	maxCountees = 64 << 10
 )
 
@@ -29,6 +31,7 @@ func (r *reader) setOriginal(h header) {
 		switch string(foldName(f.name, &name)) {
 		case "to", "cc":
 			o.Recipients += countAddresses(f.value)
+			o.RecipientDomains = addDomains(o.RecipientDomains, f.value)
 		case "received":
 			if hop := parseReceived(f.value); len(o.Received) < maxHops && hop != (Received{}) {
 				o.Received = append(o.Received, hop)
@@ -81,6 +84,23 @@ func countAddresses(s string) (n int) {
 		}
 		i = end
 	}
+}
+
+// addDomains adds the domains of the addresses in a To or Cc field.
+func addDomains(domains []string, s string) []string {
+	s = s[:min(len(s), maxCountees)]
+	for i := 0; len(domains) < maxDomains; {
+		start, end := nextAddress(s, i)
+		if end == 0 {
+			break
+		}
+		i = end
+		d := strings.ToLower(s[strings.LastIndexByte(s[:end], '@')+1 : end])
+		if start < end && !slices.Contains(domains, d) {
+			domains = append(domains, d)
+		}
+	}
+	return domains
 }
 
 // parseReceived reads "from NAME (NAME [IP]) by NAME ...". RFC 5321 section

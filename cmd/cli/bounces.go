@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,7 +79,14 @@ func (a *app) diagnoser() (*probe.Diagnoser, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &probe.Diagnoser{Classifier: c, Ours: ours, Tool: "diagnose " + Version, Now: time.Now}
+	lists := sync.OnceValue(func() []rbl.List {
+		l, err := a.blockLists()
+		if err != nil { // --probe says so; without, the reply's own words must do
+			return nil
+		}
+		return l
+	})
+	d := &probe.Diagnoser{Classifier: c, Ours: ours, Lists: lists, Tool: "diagnose " + Version, Now: time.Now}
 	if a.opt.probe {
 		if d.Runner, err = a.runner(); err != nil {
 			return nil, err

@@ -134,6 +134,7 @@ const fullConfig = `
 [our]
 addresses = ["192.0.2.25"]
 domains = ["example.org"]
+correspondents = ["example.com"]
 helo = "mail.example.org"
 relayhost = "relay.example.org"
 [dns]
@@ -159,7 +160,7 @@ func TestTheConfigurationFillsWhatNoFlagSays(t *testing.T) {
 	keys, _ := a.keys()
 	ours, _ := a.ours()
 	got := fmt.Sprintln(a.opt.resolvers, a.opt.controls, a.opt.timeout, a.opt.allow, a.opt.lists, a.words.Lang, keys, ours)
-	want := "[192.0.2.53] [mx.example.com] 20s [10.0.0.0/8] lists.toml zh-TW map[dq.example.com:secret] {[192.0.2.25] [example.org] mail.example.org relay.example.org}\n"
+	want := "[192.0.2.53] [mx.example.com] 20s [10.0.0.0/8] lists.toml zh-TW map[dq.example.com:secret] {[192.0.2.25] [example.org] mail.example.org [example.com] relay.example.org}\n"
 	if got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
 	}
@@ -173,7 +174,7 @@ func TestFlagsWinOverTheConfiguration(t *testing.T) {
 	}
 	ours, _ := a.ours()
 	got := fmt.Sprintln(a.opt.resolvers, a.opt.controls, a.opt.timeout, a.opt.allow, a.opt.lists, a.words.Lang, ours)
-	want := "[198.51.100.53] [mx.example.net] 5s [all] +own.toml en {[198.51.100.25] [example.com] mx.example.com relay.example.org}\n"
+	want := "[198.51.100.53] [mx.example.net] 5s [all] +own.toml en {[198.51.100.25] [example.com] mx.example.com [example.com] relay.example.org}\n"
 	if got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
 	}

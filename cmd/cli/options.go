@@ -50,6 +50,8 @@ type configFile struct {
 		HELO      string       `toml:"helo"`
 		Relayhost string       `toml:"relayhost"`
 		Selectors []string     `toml:"dkim_selectors"`
+
+		Correspondents []string `toml:"correspondents"` // domains that are often written to
 	} `toml:"our"`
 	DNS struct {
 		Resolvers []string `toml:"resolvers"`
@@ -288,7 +290,7 @@ func (a *app) readConfigFile(name string) error {
 // ours is who we are.
 func (a *app) ours() (probe.Our, error) {
 	cfg := a.opt.file.Our
-	ours := probe.Our{Addresses: cfg.Addresses, Domains: a.opt.ourDomains, HELO: a.opt.helo, Relayhost: cfg.Relayhost}
+	ours := probe.Our{Addresses: cfg.Addresses, Domains: a.opt.ourDomains, HELO: a.opt.helo, Relayhost: cfg.Relayhost, Correspondents: cfg.Correspondents}
 	if a.opt.sendingIP != "" {
 		ip, err := netip.ParseAddr(a.opt.sendingIP)
 		if err != nil {

@@ -239,6 +239,8 @@ func everyCode() probe.Report {
 		return r // which the transcript will not match
 	}
 	args := map[string]string{
+		"time": "2026-01-16T07:00:00Z", "days": "4", "forwarder": "forwarder.example", "from": "wang@example.org", "how": "SRS", "inner": "wang@example.org",
+		"local": "10.0.0.5", "original": "office@forwarder.example", "reporter": "mail.example.org", "seen": "198.51.100.9", "until": "2026-01-17T08:00:00Z",
 		"address": "lee@example.net", "answered": "12", "asked": "14", "broken": "mx2.example.net", "by": "reply", "bounced": "2026-01-15T01:02:03Z",
 		"domain": "example.net", "error": "connection reset", "fault": "syntax", "greeting": "220 mx.example.net ESMTP", "helo": "mail.example.org",
 		"host": "mx.example.net", "hosts": "mx.example.net [203.0.113.25]", "ip": "192.0.2.25", "ips": "203.0.113.25 2001:db8::25",
@@ -246,10 +248,10 @@ func everyCode() probe.Report {
 		"mailbox": "lee@example.net", "more": "3", "names": "mail.example.org", "near": "example.com", "neighbour": "net.example.com", "outbound": "198.51.100.9",
 		"port": "25", "postmaster": "250 2.1.5 Ok", "provider": "Example Mail", "random": "450 4.1.1 later", "reason": "see https://bl.example.com", "recipients": "120", "record": "v=spf1 -all",
 		"reference": "https://example.com/form", "relayhost": "relay.example.org", "reply": "550 no", "reverse": "25.2.0.192.in-addr.arpa.",
-		"sender": "example.org", "lookups": "4", "up": "192.0.2.1:25", "down": "192.0.2.2:25", "family": "IPv4", "seen": "192.0.2.25", "local": "10.0.0.25", "here": "10 a.example.net", "there": "10 b.example.net", "other": "192.0.2.53:53", "days": "9", "until": "2026-01-25T08:00:00Z", "version": "TLS 1.3", "subject": "mx.example.net", "issuer": "Example CA", "to": "relay-test@example.net", "missing": "mx2.example.net", "sending": "192.0.2.25", "server": "127.0.0.1:53", "silent": "slow.example.com", "size": "31457280",
+		"sender": "example.org", "lookups": "4", "up": "192.0.2.1:25", "down": "192.0.2.2:25", "family": "IPv4", "here": "10 a.example.net", "there": "10 b.example.net", "other": "192.0.2.53:53", "version": "TLS 1.3", "subject": "mx.example.net", "issuer": "Example CA", "to": "relay-test@example.net", "missing": "mx2.example.net", "sending": "192.0.2.25", "server": "127.0.0.1:53", "silent": "slow.example.com", "size": "31457280",
 		"selector": "s1", "algorithm": "rsa", "bits": "2048", "at": "example.net", "status": "servfail", "name": "_25._tcp.mx.example.net",
 		"zone": "example.net", "servers": "6", "serving": "2", "lame": "ns1.example.net [192.0.2.1]", "faulty": "ns2.example.net [192.0.2.2]",
-		"key": "s1._domainkey.example.org", "spf": `example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`, "from": "example.org",
+		"key": "s1._domainkey.example.org", "spf": `example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`,
 		"dmarc": `_dmarc.example.org. TXT "v=DMARC1; p=none"`, "ours": "127.0.0.1:53", "second": "192.0.2.53:53",
 		"homeless": "ns3.example.net", "unasked": "ns4.example.net [2001:db8::4]",
 		"target": "x y", "tls": "expired", "tries": "2", "url": "https://bl.example.com/lookup",
@@ -284,7 +286,7 @@ func hostileReport() probe.Report {
 	f.Lists = []probe.List{list}
 	r.Verification = &probe.Verification{
 		Verdict: probe.Consistent, Category: classify.Rejected, Findings: []probe.Finding{f}, Because: []string{},
-		AlsoSeen: []probe.Seen{{Code: "typo", Args: map[string]string{"domain": evil, "near": evil}}}, Limits: []probe.Seen{},
+		AlsoSeen: []probe.Seen{{Code: "typo.likely", Args: map[string]string{"domain": evil, "near": evil}}}, Limits: []probe.Seen{},
 		JudgedAt: "2026-01-16T08:00:05Z", Vantage: probe.Vantage{SendingIP: evil, SendingBy: "machine", Resolver: evil, OutboundIP: evil},
 	}
 	return r

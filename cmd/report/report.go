@@ -201,7 +201,10 @@ func (t *Text) party(r probe.Report) string { return t.say("party."+actor(r), ni
 // nobody's.
 func actor(r probe.Report) string {
 	undecided := r.Verification != nil && r.Verification.Verdict == probe.Inconclusive
+	retried := r.Kind == bounce.KindDelay && r.Verification != nil && r.Verification.Verdict == probe.Cleared
 	switch {
+	case retried:
+		return "nobody"
 	case r.Party != "" && r.Party != probe.PartyUnknown:
 		return string(r.Party)
 	case r.Classification.Category == classify.RateLimited && !undecided:

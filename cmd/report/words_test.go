@@ -168,6 +168,17 @@ func TestNothingIsMissedWhereABounceSaysLittle(t *testing.T) {
 	}
 }
 
+// "Ask the postmaster" helps nobody who does not know whose.
+func TestEveryAdviceNamesSomething(t *testing.T) {
+	for _, lang := range Languages() {
+		for key, text := range words(t, lang).text {
+			if strings.HasPrefix(key, "advice.") && len(placeholders(t, text)) == 0 {
+				t.Errorf("%s, %s: %q", lang, key, text)
+			}
+		}
+	}
+}
+
 // Every code that the program can say has words, and there are none besides.
 func TestEveryCodeHasWordsAndEveryTextIsUsed(t *testing.T) {
 	have := words(t, "en").text
