@@ -269,6 +269,26 @@ func TestMboxGivesEveryMessageAndUnquotesFrom(t *testing.T) {
 	}
 }
 
+func TestAttachmentsHideNoMessageOfAnMbox(t *testing.T) {
+	letter := "From MAILER-DAEMON Mon Jan 12 09:30:05 2026\nFrom: mailer-daemon@example.net\nSubject: failure notice\n\n<a@example.net>:\n550 5.1.1 unknown user\n\n" +
+		"--- Below this line is a copy of the message.\n\nReturn-Path: <b@example.org>\n\n"
+	for _, newline := range []string{"\n", "\r\n", "\r"} {
+		for lines := range 120 {
+			packed := strings.Repeat(strings.Repeat("QUJD", 19)+"\n", lines*19)
+			mbox := strings.ReplaceAll(strings.Repeat(letter+packed+"\n", 3), "\n", newline)
+			n := 0
+			for rep, err := range All(strings.NewReader(mbox)) {
+				if n++; err != nil || len(rep.Failures) != 1 || rep.Original.EnvelopeSender != "b@example.org" {
+					t.Fatalf("%q, %d lines: %+v, %v", newline, lines*19, rep, err)
+				}
+			}
+			if n != 3 {
+				t.Fatalf("%q, %d lines: %d messages", newline, lines*19, n)
+			}
+		}
+	}
+}
+
 func TestPastedPiecesAreFragments(t *testing.T) {
 	status := "Reporting-MTA: dns; mail.example.org\n\nFinal-Recipient : rfc822; a@example.net\nAction: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 full\n" +
 		"Final-Recipient: rfc822; b@example.net\nAction: delayed\nStatus: 4.4.1\n"
