@@ -3,6 +3,7 @@ package bounce
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -83,6 +84,18 @@ func BenchmarkMbox(b *testing.B) {
 func BenchmarkLines(b *testing.B) {
 	benchmark(b, countLines, []byte(strings.Repeat("host mx.example.net[203.0.113.25] said: 554 5.7.1 Client host [192.0.2.9] blocked (in reply to MAIL FROM command)\n"+
 		"550 5.1.1 <a@example.net>... User unknown\n"+postfixLog, 50)))
+}
+
+// BenchmarkHostile reads the shapes of TestHostileInputIsReadInBounds at two
+// sizes: the speed stays, as long as none is gone over again and again.
+func BenchmarkHostile(b *testing.B) {
+	for _, size := range []int{4 << 20, 8 << 20} {
+		for name, in := range hostile(size) {
+			b.Run(fmt.Sprintf("%s/%dM", name, size>>20), func(b *testing.B) {
+				benchmark(b, countAll, []byte(in))
+			})
+		}
+	}
 }
 
 // BenchmarkStdlibMIME takes the samples apart with the standard library alone.

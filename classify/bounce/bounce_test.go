@@ -269,6 +269,26 @@ func TestMboxGivesEveryMessageAndUnquotesFrom(t *testing.T) {
 	}
 }
 
+func TestAttachmentsHideNoMessageOfAnMbox(t *testing.T) {
+	letter := "From MAILER-DAEMON Mon Jan 12 09:30:05 2026\nFrom: mailer-daemon@example.net\nSubject: failure notice\n\n<a@example.net>:\n550 5.1.1 unknown user\n\n" +
+		"--- Below this line is a copy of the message.\n\nReturn-Path: <b@example.org>\n\n"
+	for _, newline := range []string{"\n", "\r\n", "\r"} {
+		for lines := range 120 {
+			packed := strings.Repeat(strings.Repeat("QUJD", 19)+"\n", lines*19)
+			mbox := strings.ReplaceAll(strings.Repeat(letter+packed+"\n", 3), "\n", newline)
+			n := 0
+			for rep, err := range All(strings.NewReader(mbox)) {
+				if n++; err != nil || len(rep.Failures) != 1 || rep.Original.EnvelopeSender != "b@example.org" {
+					t.Fatalf("%q, %d lines: %+v, %v", newline, lines*19, rep, err)
+				}
+			}
+			if n != 3 {
+				t.Fatalf("%q, %d lines: %d messages", newline, lines*19, n)
+			}
+		}
+	}
+}
+
 func TestPastedPiecesAreFragments(t *testing.T) {
 	status := "Reporting-MTA: dns; mail.example.org\n\nFinal-Recipient : rfc822; a@example.net\nAction: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 full\n" +
 		"Final-Recipient: rfc822; b@example.net\nAction: delayed\nStatus: 4.4.1\n"
@@ -310,27 +330,39 @@ func TestStatusInsideTheOriginalIsNotTheReports(t *testing.T) {
 
 // Whatever a stranger writes, reading takes time in proportion to its length
 // and keeps a bounded part of it.
-func TestHostileInputIsReadInBounds(t *testing.T) {
-	const n = 4 << 20
+// hostile are inputs of n bytes, each of a shape that a careless reader would
+// go over again and again.
+func hostile(n int) map[string]string {
 	top := "From: x@example.net\nSubject: s\nContent-Type: multipart/report; boundary=b\n\n"
 	var nest strings.Builder
-	for i := range 50_000 {
+	for i := range n / 84 {
 		fmt.Fprintf(&nest, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
 	}
-	for name, in := range map[string]string{
+	const daemon = "From: mailer-daemon@example.net\n\n"
+	const page = "From: mailer-daemon@example.net\nContent-Type: text/html\n\n"
+	return map[string]string{
 		"boundaries": top + strings.Repeat("--b\n", n/4),
 		"almost":     top + strings.Repeat("--bx\n", n/5),
 		"nested":     nest.String(),
 		"folded":     "Subject: x\n" + strings.Repeat(" y\n", n/3) + "\nbody\n",
 		"fields":     "Subject: x\n" + strings.Repeat("X: y\n", n/5) + "\nbody\n",
 		"one line":   "Subject: " + strings.Repeat("a", n),
-		"addresses":  "From: mailer-daemon@example.net\n\n" + strings.Repeat("a@a.a ", n/6),
-		"at signs":   "From: mailer-daemon@example.net\n\n" + strings.Repeat("a@", n/2),
-		"quotes":     "From: mailer-daemon@example.net\n\n" + strings.Repeat(`"@`, n/2),
-		"codes":      "From: mailer-daemon@example.net\n\n" + strings.Repeat("<550 5.1.1 ", n/11),
-		"html":       "From: mailer-daemon@example.net\nContent-Type: text/html\n\n" + strings.Repeat("<td>&amp;", n/9),
-		"transcript": "From: mailer-daemon@example.net\n\n" + strings.Repeat("<<< 550-a\n>>> RCPT TO:<a@a.a>\n", n/30),
-	} {
+		"addresses":  daemon + strings.Repeat("a@a.a ", n/6),
+		"at signs":   daemon + strings.Repeat("a@", n/2),
+		"quotes":     daemon + strings.Repeat(`"@`, n/2),
+		"codes":      daemon + strings.Repeat("<550 5.1.1 ", n/11),
+		"html":       page + strings.Repeat("<td>&amp;", n/9),
+		"transcript": daemon + strings.Repeat("<<< 550-a\n>>> RCPT TO:<a@a.a>\n", n/30),
+		"tags":       page + strings.Repeat("<a b=\"", n/6),
+		"script":     page + "<script>" + strings.Repeat("</", n/2),
+		"comments":   page + strings.Repeat("<!--", n/4),
+		"parameters": "Subject: x\nContent-Type: multipart/report; " + strings.Repeat("boundary =", n/10),
+		"recipients": top + "--b\nContent-Type: message/delivery-status\n\n" + strings.Repeat("Final-Recipient: rfc822; a@b.c\nStatus: 5.1.1\n\n", n/46),
+	}
+}
+
+func TestHostileInputIsReadInBounds(t *testing.T) {
+	for name, in := range hostile(4 << 20) {
 		start := time.Now()
 		rep, err := Read(strings.NewReader(in))
 		if err != nil {

@@ -101,8 +101,9 @@ func (h header) has(name string) bool {
 
 // find is the first field of that name, as it stands.
 func (h header) find(name string) (value string, ok bool) {
+	last := len(name) - 1
 	for _, f := range h {
-		if len(f.name) == len(name) && (f.name[0]^name[0])&^0x20 == 0 && strings.EqualFold(f.name, name) {
+		if len(f.name) == len(name) && (f.name[last]^name[last])&^0x20 == 0 && (f.name[0]^name[0])&^0x20 == 0 && strings.EqualFold(f.name, name) {
 			return f.value, true
 		}
 	}
@@ -157,16 +158,16 @@ func (h header) mediaType() string {
 func (h header) param(name string) string {
 	rest, _ := h.find("Content-Type")
 	for {
-		i := indexFold(rest, name)
-		if i < 0 {
+		before, after, ok := strings.Cut(rest, "=")
+		if !ok {
 			return ""
 		}
-		before, after := rest[:i], strings.TrimSpace(rest[i+len(name):])
-		rest = rest[i+len(name):]
-		if before != "" && before[len(before)-1] != ';' && !isSpace(before[len(before)-1]) || !strings.HasPrefix(after, "=") {
+		rest = after
+		before = trimRight(before)
+		if start := len(before) - len(name); !hasSuffixFold(before, name) || start > 0 && before[start-1] != ';' && !isSpace(before[start-1]) {
 			continue
 		}
-		after = strings.TrimSpace(after[1:])
+		after = strings.TrimSpace(after)
 		if strings.HasPrefix(after, `"`) {
 			value, _, _ := strings.Cut(after[1:], `"`)
 			return unfold(value)

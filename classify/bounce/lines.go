@@ -14,6 +14,7 @@ const (
 	maxLine    = 8 << 10  // a longer line comes in pieces
 	sniffed    = 4 << 10  // bytes looked at to tell one form of input from another
 	window     = 64 << 10 // bytes read at once, of an input longer than a line
+	dashless   = 2 << 10  // bytes without a dash that are likely one
 )
 
 // lines gives input line by line, whatever its newlines, and knows where one
@@ -181,30 +182,56 @@ func (l *lines) take() []byte {
 }
 
 // pass skips the lines that are in the buffer, as far as they can be no
-// delimiter and no "From " line, and gives the number of their bytes. It does
-// not look at what they hold: attachments go by at the speed of memory.
+// delimiter and no "From " line, and gives the number of their bytes. What has
+// no dash holds no delimiter, and without a space it is no "From " line: so
+// attachments go by at the speed of memory.
 func (l *lines) pass() int {
 	if l.again || l.ended || l.piece {
 		return 0
 	}
 	n, rest := 0, l.buf[l.pos:]
 	rest = rest[:min(len(rest), max(l.left, 0))]
+	dash, space := -1, -1 // the next ones
+	if !l.mbox {
+		space = len(rest)
+	}
 	for n < len(rest) {
 		if c := rest[n]; c == '-' || c == ' ' || c == 'F' || c == '\n' || c == '\r' {
 			break
 		}
-		i := bytes.IndexByte(rest[n:], l.newline)
+		i := -1
+		if dash = nextByte(rest, '-', n, dash); dash-n > dashless {
+			space = nextByte(rest, ' ', n, space)
+			i = bytes.LastIndexByte(rest[n:min(dash, space)], l.newline)
+		}
+		if i < 0 {
+			i = bytes.IndexByte(rest[n:], l.newline)
+		}
 		if i < 0 {
 			break
 		}
 		n += i + 1
 	}
 	if n > 0 {
-		l.blank, l.joins = false, false
+		l.joins = false
+		line := trimNewline(rest[:n-1])
+		l.blank = n-len(line) > 1 && bytes.Count(rest[len(line):n], []byte{l.newline}) > 1
 	}
 	l.pos += n
 	l.left -= n
 	return n
+}
+
+// nextByte is the place of the first c at or after n, where the one that was
+// known is not; the length of b where there is none.
+func nextByte(b []byte, c byte, n, known int) int {
+	if known >= n {
+		return known
+	}
+	if i := bytes.IndexByte(b[n:], c); i >= 0 {
+		return n + i
+	}
+	return len(b)
 }
 
 // back makes the next call of next give the current line again.

@@ -112,8 +112,12 @@ func hasSuffixFold(s, suffix string) bool {
 
 // indexFold is strings.Index likewise; -1 for an empty sub.
 func indexFold(s, sub string) int {
-	for i := 0; i+len(sub) <= len(s) && sub != ""; i++ {
-		if s[i]|0x20 == sub[0]|0x20 && hasPrefixFold(s[i:], sub) {
+	if sub == "" {
+		return -1
+	}
+	first := sub[0] | 0x20
+	for i := 0; i <= len(s)-len(sub); i++ {
+		if s[i]|0x20 == first && hasPrefixFold(s[i:], sub) {
 			return i
 		}
 	}

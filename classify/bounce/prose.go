@@ -378,14 +378,14 @@ type heardReply struct {
 
 // What tells that there is one, and the words of its lines.
 var (
-	transcripts  = newPhrases("transcript of session follows", "\n<<< ")
+	transcripts  = newPhrases("transcript of session follows")
 	sessionWords = newPhrases("while talking to ", "transcript of session follows")
 )
 
 // cutSession takes the transcript out of a notice.
 func cutSession(notice string) (string, session) {
 	var s session
-	if !transcripts.in(notice) {
+	if !strings.Contains(notice, "\n<<< ") && !transcripts.in(notice) {
 		return notice, s
 	}
 	rest := make([]byte, 0, len(notice)+1)
