@@ -109,6 +109,9 @@ func (a adviser) party() Party {
 		if a.near != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
 			return PartySender
 		}
+		if a.ourResolver() {
+			return PartyOurServer
+		}
 		return PartyRemote
 	case classify.Rejected:
 		return a.partyOfRejection()
@@ -334,11 +337,7 @@ func (a adviser) records(set func(key, value string), ips string) {
 			continue
 		}
 		reverse = cmp.Or(reverse, dnscheck.ReverseName(addr))
-		family := "ip6:"
-		if addr.Is4() {
-			family = "ip4:"
-		}
-		mechanisms = append(mechanisms, family+ip)
+		mechanisms = append(mechanisms, mechanism(addr))
 	}
 	set("reverse", reverse)
 	set("mechanism", strings.Join(mechanisms, " "))
@@ -382,6 +381,11 @@ func (a adviser) byCategory() []Advice {
 			return []Advice{to(PartySender, "did-you-mean")}
 		case looked && mx.Code == "mx.null" || !looked && a.reason() == classify.ReasonNullMX:
 			return []Advice{to(PartySender, "other-domain")}
+		case a.ourResolver():
+			return []Advice{to(PartyOurServer, "repair-resolver")}
+		case a.brokenServers() != "":
+			args["hosts"] = a.brokenServers()
+			return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-name-servers")}
 		}
 		return []Advice{to(PartySender, "check-domain"), to(PartyRemote, "repair-domain")}
 	case classify.BadCommand:
@@ -439,10 +443,8 @@ func (a adviser) byCategory() []Advice {
 		if a.foreignSender() {
 			return []Advice{to(PartySender, "own-domain")}
 		}
-		if a.reason() == classify.ReasonSPF {
-			return []Advice{to(PartyOurServer, "extend-spf")}
-		}
-		return []Advice{to(PartyOurServer, "check-authentication")}
+		a.senderRecords(args)
+		return []Advice{to(PartyOurServer, a.authAdvice())}
 	case classify.TLSFailed:
 		if a.c.Reason == classify.ReasonMustSTARTTLS {
 			return []Advice{to(PartyOurServer, "enable-tls")}

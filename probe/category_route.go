@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 // What tells whether mail for a domain can be sent anywhere.
 var (
 	routable   = []string{"mx.ok", "mx.implicit"}
-	unroutable = []string{"mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}
+	unroutable = []string{"mx.bad-name", "mx.nxdomain", "mx.none", "mx.dead", "mx.null", "mx.bogus"}
 )
 
 func (v *view) judgeDNS() {
@@ -20,9 +21,9 @@ func (v *view) judgeDNS() {
 		v.limit("no-recipient", nil)
 		v.is(Inconclusive)
 	case v.unroutable():
-		v.is(Confirmed, *v.mx)
+		v.is(Confirmed, append(v.elsewhere(), *v.mx)...)
 	case v.mx.Outcome != Healthy:
-		v.undecided(*v.mx)
+		v.judgeSilence()
 	case v.brokenHostNamed():
 		v.is(Confirmed, *v.mx)
 	case v.deadServers() && v.contradicted(classify.ConnectionFailed, append(v.connectFailures(), *v.mx)...):
@@ -30,11 +31,62 @@ func (v *view) judgeDNS() {
 		// called a DNS error is a dead server, or the wrong domain.
 	default:
 		v.see(v.connectFailures()...)
+		if len(v.greeting()) == 0 && v.onlyInner() { // it resolves, and to nowhere that we could go
+			v.limit("inner-addresses", map[string]string{"domain": v.s.Domain})
+			v.is(Consistent, *v.mx)
+			return
+		}
 		if !v.atSender() {
 			v.limit("own-resolver", map[string]string{"server": v.mx.Args["server"]})
 		}
 		v.is(Cleared, append(v.greeting(), *v.mx)...)
 	}
+}
+
+// elsewhere is the second resolver's finding, where that finds the way which
+// ours does not: the fault is then near our own.
+func (v *view) elsewhere() []Finding {
+	found := withCode(v.of(StepSecond), "mx.differs")
+	for _, f := range found {
+		v.limit("resolvers-differ", map[string]string{"server": v.mx.Args["server"], "second": f.Args["server"]})
+	}
+	return found
+}
+
+// judgeSilence: our resolver could not find out. Whether that is the domain's
+// fault, its own name servers show, which are asked only then.
+func (v *view) judgeSilence() {
+	ns := v.of(StepNS)
+	dead := withCode(ns, "ns.dead")
+	switch found := v.elsewhere(); {
+	case len(dead) > 0:
+		v.is(Confirmed, dead...)
+	case len(found) > 0:
+		v.is(Consistent, found...)
+	case all(ns, "ns.ok", "ns.serials", "ns.differs") && resolverFails(*ns[0].NS):
+		v.limit("resolver-fails", map[string]string{"server": v.mx.Args["server"]})
+		v.is(Consistent, ns...)
+	case all(ns, "ns.some"):
+		v.is(Consistent, ns...)
+	default:
+		v.undecided(*v.mx)
+	}
+}
+
+// resolverFails says whether the name servers tell where mail goes, and the
+// resolver, asked once more, still does not.
+func resolverFails(a dnscheck.Authority) bool {
+	return !a.Resolver.Status.Known() && slices.ContainsFunc(a.Servers, func(s dnscheck.NameServer) bool {
+		return s.Service == dnscheck.Serves && s.MX.Status == dnscheck.OK
+	})
+}
+
+// onlyInner says whether mail for the domain goes to addresses that nobody on
+// the internet can reach.
+func (v *view) onlyInner() bool {
+	return !slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+		return slices.ContainsFunc(h.Addrs, func(a netip.Addr) bool { return !inner(a) })
+	})
 }
 
 // deadServers says whether no mail server of the domain answers, though port

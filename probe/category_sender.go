@@ -3,7 +3,6 @@ package probe
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"diagnose/classify"
 )
@@ -63,22 +62,6 @@ func (v *view) anySenderDNS() {
 	}
 	if len(bad) > 0 {
 		v.is(Consistent, bad...)
-		return
-	}
-	v.undecided()
-}
-
-// judgeAuth: SPF can be evaluated for the address that sent; a DKIM signature
-// and DMARC alignment are in the message, which is not here.
-func (v *view) judgeAuth() {
-	said := v.s.said()
-	if v.c.Reason == classify.ReasonSPF && !strings.Contains(said, "dkim") && !strings.Contains(said, "dmarc") {
-		v.byCode(StepSPF, []string{"spf.fail"}, []string{"spf.pass"}, []string{"spf.softfail", "spf.neutral", "spf.none", "spf.permerror"})
-		return
-	}
-	v.limit("needs-message", nil)
-	if fs := known(v.of(StepSPF)); len(fs) > 0 {
-		v.is(Consistent, fs...)
 		return
 	}
 	v.undecided()

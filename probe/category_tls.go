@@ -2,57 +2,146 @@ package probe
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"diagnose/classify"
+	"diagnose/dnscheck"
 	"diagnose/smtpcheck"
 )
 
-// judgeTLS repeats STARTTLS as far as the reply names what failed. DANE asks
-// for another test of a certificate than the one that was made.
+// judgeTLS repeats STARTTLS as far as the reply names what failed.
 func (v *view) judgeTLS() {
 	at, exact := v.refusing()
-	said := v.s.said()
-	dane := strings.Contains(said, "dane") || strings.Contains(said, "tlsa")
-	bare, bad, secret, good := sortTLS(at)
-	whole := func(fs []Finding) bool { return exact && len(fs) > 0 && len(fs) == len(at) }
+	greets := withCode(at, "smtp.greets")
+	whole := func(is func(Finding) bool) bool {
+		return exact && len(at) > 0 && len(greets) == len(at) && !slices.ContainsFunc(greets, func(f Finding) bool { return !is(f) })
+	}
 	switch {
-	case len(withCode(at, "smtp.greets")) == 0:
+	case len(greets) == 0:
 		v.undecided()
 	case v.c.Reason == classify.ReasonMustSTARTTLS:
-		v.is(Consistent, withCode(at, "smtp.greets")...)
+		v.is(Consistent, greets...)
 	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(bare):
-		v.is(Confirmed, bare...)
-	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(secret):
-		v.is(Cleared, secret...)
-	case v.c.Reason == classify.ReasonCertificate && whole(bad) && !dane:
-		v.is(Confirmed, bad...)
-	case v.c.Reason == classify.ReasonCertificate && whole(good) && !dane:
-		v.is(Cleared, good...)
+		v.is(Confirmed, greets...)
+	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(func(f Finding) bool { return encrypted(f) && (v.nothingDemanded() || f.Session.TLS.Problem == "") }):
+		v.is(Cleared, greets...)
+	case v.c.Reason == classify.ReasonCertificate:
+		v.judgeCertificate(greets, whole)
 	default:
 		v.limit("test-not-named", nil)
-		v.is(Consistent, withCode(at, "smtp.greets")...)
+		v.is(Consistent, greets...)
 	}
 }
 
-// sortTLS sorts the sessions that greet by what STARTTLS led to: none offered,
-// a certificate or a handshake that fails, a session that is encrypted at all,
-// one whose certificate bears the host's name.
-func sortTLS(at []Finding) (bare, bad, secret, good []Finding) {
-	for _, f := range withCode(at, "smtp.greets") {
-		t := f.Session.TLS
-		if !t.Offered {
-			bare = append(bare, f)
-		}
-		if t.Problem != "" && t.Problem != smtpcheck.ProblemNoRoots { // without authorities nothing can be judged
-			bad = append(bad, f)
-		}
-		if t.Result == smtpcheck.Accepted {
-			secret = append(secret, f)
-		}
-		if _, err := netip.ParseAddr(f.Args["host"]); err != nil && t.Result == smtpcheck.Accepted && t.Problem == "" {
-			good = append(good, f)
+// judgeCertificate judges by the demand that the reply names: DANE, MTA-STS,
+// or else the sender's own, which is that somebody known vouches for the name.
+func (v *view) judgeCertificate(greets []Finding, whole func(func(Finding) bool) bool) {
+	said := v.s.said()
+	names := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, w) })
+	}
+	fails, passes := badCertificate, goodCertificate
+	limit := func() { v.limit("test-not-named", nil) }
+	var demand []Finding
+	switch {
+	case names("dane", "tlsa", "dnssec"):
+		fails, passes, demand = v.failsDANE, v.passesDANE, v.of(StepDANE)
+		limit = v.limitDemand
+	case names("mta-sts", "mta sts", "mtasts", "sts policy"):
+		fails, passes, demand = v.failsSTS, v.passesSTS, v.of(StepSTS)
+		limit = v.limitDemand
+	}
+	switch {
+	case whole(fails):
+		v.is(Confirmed, append(known(demand), greets...)...)
+	case whole(passes):
+		v.is(Cleared, append(known(demand), greets...)...)
+	default:
+		limit()
+		v.is(Consistent, greets...)
+	}
+}
+
+func (v *view) limitDemand() { v.limit("demand-not-seen", map[string]string{"domain": v.s.Domain}) }
+
+// What STARTTLS led to in a session that greets: none offered, an encrypted
+// session at all, a certificate or handshake that fails whoever asks, a
+// certificate that anybody would take. One that DANE has judged was not looked
+// at otherwise, and without authorities of ours nothing can be judged.
+
+func bare(f Finding) bool { return !f.Session.TLS.Offered }
+
+func encrypted(f Finding) bool { return f.Session.TLS.Result == smtpcheck.Accepted }
+
+func badCertificate(f Finding) bool {
+	switch f.Session.TLS.Problem {
+	case "", smtpcheck.ProblemNoRoots, smtpcheck.ProblemDANE, smtpcheck.ProblemSTS:
+		return false
+	}
+	return true
+}
+
+func goodCertificate(f Finding) bool {
+	t := f.Session.TLS
+	return encrypted(f) && t.Problem == "" && !t.DANE && byName(f)
+}
+
+// byName says whether a session's host was known by name, so that the
+// certificate had to bear it.
+func byName(f Finding) bool {
+	_, err := netip.ParseAddr(f.Args["host"])
+	return err != nil
+}
+
+// nothingDemanded says whether the domain certainly publishes no demand on
+// certificates.
+func (v *view) nothingDemanded() bool {
+	sts, dane := v.of(StepSTS), v.of(StepDANE)
+	return len(withCode(sts, "sts.none", "sts.off", "sts.testing")) == len(sts) && len(withCode(dane, "dane.none")) == len(dane)
+}
+
+// enforced is the policy that the domain has in force; nil where none was seen.
+func (v *view) enforced() *dnscheck.STS {
+	if fs := v.of(StepSTS); all(fs, "sts.enforce") {
+		return fs[0].STS
+	}
+	return nil
+}
+
+// failsSTS: a host that is judged by DANE is not judged by MTA-STS (RFC 8461
+// section 2).
+func (v *view) failsSTS(f Finding) bool {
+	policy := v.enforced()
+	return policy != nil && byName(f) && (bare(f) || badCertificate(f) || goodCertificate(f) && !policy.Covers(f.Args["host"]) || f.Session.TLS.Problem == smtpcheck.ProblemSTS)
+}
+
+func (v *view) passesSTS(f Finding) bool {
+	policy := v.enforced()
+	return policy != nil && goodCertificate(f) && policy.Covers(f.Args["host"])
+}
+
+// promise is what was found of a host's TLSA records.
+func (v *view) promise(f Finding) (code string, records []dnscheck.TLSA) {
+	for _, d := range v.of(StepDANE) {
+		if strings.EqualFold(d.Target, f.Args["host"]) && d.DANE != nil {
+			return d.Code, d.DANE.Usable()
 		}
 	}
-	return bare, bad, secret, good
+	return "", nil
+}
+
+// failsDANE: records of an authority (usage 2) let a certificate bear other
+// names than the one that it was judged by, so that they prove no mismatch.
+func (v *view) failsDANE(f Finding) bool {
+	code, records := v.promise(f)
+	ofAuthority := slices.ContainsFunc(records, func(t dnscheck.TLSA) bool { return t.Usage == 2 })
+	clear := bare(f) || f.Session.TLS.Problem == smtpcheck.ProblemHandshake
+	return code == "dane.bogus" || code == "dane.unusable" && clear ||
+		code == "dane.ok" && (clear || f.Session.TLS.Problem == smtpcheck.ProblemDANE && !ofAuthority)
+}
+
+func (v *view) passesDANE(f Finding) bool {
+	code, _ := v.promise(f)
+	return code == "dane.ok" && f.Session.TLS.DANE || code == "dane.unusable" && encrypted(f)
 }

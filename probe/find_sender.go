@@ -13,8 +13,11 @@ import (
 // its MX: keys and policies for those who receive it, demands on those who
 // send to it, and what its own name servers say.
 
+// keyZone stands between the selector and the domain of a DKIM key.
+const keyZone = "._domainkey."
+
 func findDKIM(k dnscheck.DKIM) Finding {
-	f := Finding{Target: k.Selector + "._domainkey." + k.Domain, DKIM: &k, Args: map[string]string{
+	f := Finding{Target: k.Selector + keyZone + k.Domain, DKIM: &k, Args: map[string]string{
 		"domain": k.Domain, "selector": k.Selector, "record": k.Record, "status": string(k.Status), "error": k.Err, "server": k.Server,
 	}}
 	if k.KeyBits > 0 {
@@ -117,6 +120,17 @@ func findDANE(d dnscheck.DANE, proven bool) Finding {
 		f.Outcome, f.Code = Faulty, "dane.unusable"
 	default:
 		f.Outcome, f.Code = Healthy, "dane.ok"
+	}
+	return f
+}
+
+// findSecond words what another resolver says of a domain to which ours finds
+// no way. Only MX records count as one: a portal makes addresses up for any
+// name.
+func findSecond(mx dnscheck.MX, ours Finding) Finding {
+	f := findMX(mx)
+	if f.Code == "mx.ok" {
+		f.Outcome, f.Code, f.Args["ours"] = Faulty, "mx.differs", ours.Args["server"]
 	}
 	return f
 }

@@ -17,12 +17,19 @@ import (
 
 func findMX(mx dnscheck.MX) Finding {
 	f := Finding{Target: mx.Domain, MX: &mx, Args: map[string]string{"domain": mx.Domain, "server": mx.Server}}
-	var good, broken []string
+	var good, broken, hidden []string
+	nameless := 0 // hosts that certainly have no address, for their names can be none
 	for _, h := range mx.Hosts {
 		if h.Status() == dnscheck.OK {
 			good = append(good, h.Host+" ["+joinAddrs(h.Addrs)+"]")
 		} else {
 			broken = append(broken, h.Host)
+		}
+		if slices.ContainsFunc(h.Addrs, inner) {
+			hidden = append(hidden, h.Host+" ["+joinAddrs(h.Addrs)+"]")
+		}
+		if h.Status().Absent() || dnscheck.CheckName(h.Host) != nil && !h.IsAddress {
+			nameless++
 		}
 		switch {
 		case h.IsAddress:
@@ -34,6 +41,9 @@ func findMX(mx dnscheck.MX) Finding {
 	f.Args["hosts"] = strings.Join(good, ", ")
 	if len(broken) > 0 {
 		f.Args["broken"] = strings.Join(broken, ", ")
+	}
+	if len(hidden) > 0 {
+		f.Args["inner"] = strings.Join(hidden, ", ")
 	}
 	switch mx.Outcome() {
 	case dnscheck.Routable:
@@ -55,8 +65,13 @@ func findMX(mx dnscheck.MX) Finding {
 		}
 	default:
 		f.Outcome, f.Code = UnknownOC, "mx."+string(failure(mx))
-		if mx.Bogus {
+		switch {
+		case mx.Bogus:
 			f.Outcome, f.Code = Faulty, "mx.bogus"
+		case mx.Status == dnscheck.Failed && dnscheck.CheckName(mx.Domain) != nil:
+			f.Outcome, f.Code = Faulty, "mx.bad-name"
+		case nameless > 0 && nameless == len(mx.Hosts) && mx.Unasked == 0:
+			f.Outcome, f.Code = Faulty, "mx.dead"
 		}
 	}
 	return f

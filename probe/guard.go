@@ -71,6 +71,15 @@ func Public(addr netip.Addr) bool {
 	return !within(special, addr)
 }
 
+// inner says whether addr is one that networks use inside, and nobody else can
+// reach: a mistake where it stands for a mail server of the world.
+func inner(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() || addr.IsUnspecified() || carrier.Contains(addr)
+}
+
+var carrier = netip.MustParsePrefix("100.64.0.0/10")
+
 func within(list []netip.Prefix, addr netip.Addr) bool {
 	for _, p := range list {
 		if p.Contains(addr) {

@@ -359,7 +359,7 @@ func (v *view) vantage() Vantage {
 	addrs, by := v.sending()
 	out := Vantage{OutboundIP: v.outbound(), SendingIP: joinAddrs(addrs), SendingBy: string(by), Port25: "unknown"}
 	for _, f := range v.all {
-		if s := f.Args["server"]; s != "" {
+		if s := f.Args["server"]; s != "" && f.Step != StepSecond {
 			out.Resolver = s
 			break
 		}
@@ -459,7 +459,7 @@ func (v *view) undecided(rests ...Finding) {
 			continue // nobody was asked, or it was told and settles nothing
 		}
 		switch f.Step {
-		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepRemote, StepSending:
+		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepDKIM, StepDMARC, StepRemote, StepSending:
 			v.limit("ask-another-resolver", map[string]string{"server": f.Args["server"]})
 		case StepSMTP, StepRefuser:
 			v.limit("no-answer", nil)
@@ -472,7 +472,7 @@ func (v *view) undecided(rests ...Finding) {
 // alsoSee reports what every admin wants to know of, whatever the verdict.
 func (v *view) alsoSee() {
 	if v.mx != nil && v.mx.MX != nil && v.mx.Outcome == Healthy {
-		for code, arg := range map[string]string{"mx.broken-host": "broken", "mx.address": "address", "mx.cname": "cname"} {
+		for code, arg := range map[string]string{"mx.broken-host": "broken", "mx.address": "address", "mx.cname": "cname", "mx.inner": "inner"} {
 			if h := v.mx.Args[arg]; h != "" {
 				v.also = append(v.also, Seen{code, map[string]string{"host": h, "domain": v.s.Domain}})
 			}

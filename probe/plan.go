@@ -16,6 +16,12 @@ const (
 	CheckRBL     Check = "rbl"     // the block lists, or one of them
 	CheckSMTP    Check = "smtp"    // port 25 of an address, to the end of EHLO
 	CheckSPF     Check = "spf"     // SPF of the sender's domain for the sending address
+	CheckDMARC   Check = "dmarc"   // DMARC policy of a domain
+	CheckDKIM    Check = "dkim"    // DKIM keys
+	CheckSTS     Check = "sts"     // MTA-STS policy of a domain
+	CheckDANE    Check = "dane"    // TLSA records of mail servers
+	CheckSecond  Check = "second"  // mail routing of a domain by another resolver than ours
+	CheckNS      Check = "ns"      // the domain's own name servers, each asked directly
 	CheckControl Check = "control" // port 25 of a known-good host: does it get out of here at all?
 )
 
@@ -33,23 +39,31 @@ const (
 	StepHELO     = "helo"      // addresses of the name that we greet with
 	StepSenderMX = "sender-mx" // mail routing of the sender's domain
 	StepSPF      = "spf"
-	StepRcpt     = "rcpt" // asks one mail server for the recipient's mailbox; only where that was asked for
+	StepDMARC    = "dmarc"  // of the domain in From
+	StepDKIM     = "dkim"   // the keys of the original's signatures
+	StepSTS      = "sts"    // of the recipient's domain
+	StepDANE     = "dane"   // of the hosts of StepMX
+	StepNS       = "ns"     // only after StepMX came to nothing
+	StepSecond   = "second" // StepMX by another resolver, only where ours finds no way
+	StepRcpt     = "rcpt"   // asks one mail server for the recipient's mailbox; only where that was asked for
 )
 
 // Step is one look that a plan asks for.
 type Step struct {
-	ID     string
-	Check  Check
-	Target string      // what to look at; empty where From gives it
-	Name   string      // CheckSMTP: the host's, where Target is its address
-	From   string      // the step whose addresses are the targets, one finding for each
-	Needs  []string    // further steps that must have ended before this one starts
-	List   string      // CheckRBL: ask only this list ...
-	Except string      // ... or all default ones but this
-	HELO   string      // CheckSPF: the name we greet with
-	Sender string      // CheckSPF: the envelope sender
-	Rcpt   string      // StepRcpt: the mailbox ...
-	At     bounce.Host // ... and the host that refused it; empty: the best of the domain's mail servers
+	ID      string
+	Check   Check
+	Target  string           // what to look at; empty where From gives it
+	Name    string           // CheckSMTP: the host's, where Target is its address
+	From    string           // the step whose addresses are the targets, one finding for each
+	Needs   []string         // further steps that must have ended before this one starts
+	List    string           // CheckRBL: ask only this list ...
+	Except  string           // ... or all default ones but this
+	HELO    string           // CheckSPF: the name we greet with
+	Sender  string           // CheckSPF: the envelope sender
+	Rcpt    string           // StepRcpt: the mailbox ...
+	Keys    []bounce.DKIMKey // CheckDKIM: a finding for each
+	Demands string           // CheckSMTP, CheckDANE: the domain whose demands on certificates (StepSTS, StepDANE) are to be judged by
+	At      bounce.Host      // ... and the host that refused it; empty: the best of the domain's mail servers
 }
 
 // Plan says what has to be looked at to try the hypothesis that c is right
@@ -78,6 +92,11 @@ func Plan(c classify.Classification, s Subject) []Step {
 	case classify.AuthFailed:
 		p.senderDomain(s)
 		p.spf(s)
+		p.published(s)
+	case classify.DNSFailure:
+		p.otherViews(s)
+	case classify.TLSFailed:
+		p.demands(s)
 	}
 	return p.steps
 }
@@ -227,6 +246,45 @@ func (p *planner) spf(s Subject) {
 			sender = "postmaster@" + s.SenderDomain
 		}
 		p.add(p.sending(s, Step{ID: StepSPF, Check: CheckSPF, Sender: sender, HELO: s.Ours.HELO}))
+	}
+}
+
+// maxKeys bounds how many signatures of one message are looked into: a
+// forwarder or two add theirs.
+const maxKeys = 3
+
+// published: what the From domain asks for, and the keys of the signatures
+// that the message bore.
+func (p *planner) published(s Subject) {
+	if from := domainOf(s.Original.From); from != "" {
+		p.add(Step{ID: StepDMARC, Check: CheckDMARC, Target: from})
+	}
+	if keys := s.Original.DKIM; len(keys) > 0 {
+		p.add(Step{ID: StepDKIM, Check: CheckDKIM, Keys: keys[:min(len(keys), maxKeys)]})
+	}
+}
+
+// otherViews: where our resolver finds no way to a domain, do its name servers
+// and another resolver find one?
+func (p *planner) otherViews(s Subject) {
+	if s.Domain != "" {
+		p.add(Step{ID: StepNS, Check: CheckNS, Target: s.Domain, Needs: []string{StepMX}})
+		p.add(Step{ID: StepSecond, Check: CheckSecond, Target: s.Domain, Needs: []string{StepMX}})
+	}
+}
+
+// demands: what the domain asks of the certificates of its mail servers must
+// be known before they are looked at.
+func (p *planner) demands(s Subject) {
+	if s.Domain == "" {
+		return
+	}
+	p.add(Step{ID: StepSTS, Check: CheckSTS, Target: s.Domain})
+	p.add(Step{ID: StepDANE, Check: CheckDANE, Needs: []string{StepMX}, Demands: s.Domain})
+	for i, step := range p.steps {
+		if step.ID == StepSMTP || step.ID == StepRefuser {
+			p.steps[i].Needs, p.steps[i].Demands = []string{StepSTS, StepDANE}, s.Domain
+		}
 	}
 }
 

@@ -33,6 +33,15 @@ func shown(s Step) string {
 	if s.Sender != "" {
 		out += " as " + s.Sender
 	}
+	for i, k := range s.Keys {
+		if i == 0 {
+			out += " of"
+		}
+		out += " " + k.Selector + "." + k.Domain
+	}
+	if s.Demands != "" {
+		out += " as " + s.Demands + " demands"
+	}
 	return out
 }
 
@@ -65,7 +74,7 @@ func TestPlan(t *testing.T) {
 		{"disabled mailbox", c(2), nil, route},
 		{"full mailbox", c(3), nil, route},
 		{"filtered", c(4), nil, route + lists},
-		{"DNS failure", c(5), nil, refuser},
+		{"DNS failure", c(5), nil, refuser + "; ns ns example.net after mx; second second example.net after mx"},
 		{"bad command", c(6), nil, route},
 		{"too large", c(7), nil, refuser},
 		{"rejected", c(8), nil, refuser + lists},
@@ -80,8 +89,10 @@ func TestPlan(t *testing.T) {
 		{"rate limited", c(13), nil, route + lists},
 		{"SPF", c(14), nil, route + "; sender-mx mx example.org; spf spf 198.51.100.9 as us@example.org"},
 		{"SPF of the null sender", c(14), []func(*Subject){func(s *Subject) { s.Failure.Sender = "" }}, route + "; sender-mx mx example.org; spf spf 198.51.100.9 as postmaster@example.org"},
+		{"DMARC and DKIM", c(14), []func(*Subject){original(bounce.Original{From: "us@news.example.org", DKIM: []bounce.DKIMKey{{Domain: "example.org", Selector: "s1"}, {Domain: "example.com", Selector: "s2"}, {Domain: "a.example", Selector: "s3"}, {Domain: "b.example", Selector: "s4"}}})}, route + "; sender-mx mx example.org; spf spf 198.51.100.9 as us@example.org; dmarc dmarc news.example.org; dkim dkim of s1.example.org s2.example.com s3.a.example"},
 		{"SPF of nobody", c(14), []func(*Subject){noSender}, route},
-		{"TLS", c(15), nil, refuser},
+		{"TLS", c(15), nil, "mx mx example.net; smtp smtp <mx after sts,dane as example.net demands; control control after smtp,refuser; refuser smtp 203.0.113.25 (mx1.example.net) after sts,dane as example.net demands; sts sts example.net; dane dane after mx as example.net demands"},
+		{"TLS without a recipient", c(15), []func(*Subject){func(s *Subject) { s.Domain = "" }}, "refuser smtp 203.0.113.25 (mx1.example.net); control control after refuser"},
 		{"remote fault", c(16), nil, refuser},
 		{"unknown", c(0), nil, route + lists},
 		{"backscatter is left alone", c(8), []func(*Subject){func(s *Subject) { s.Backscatter = true }}, ""},

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -55,6 +57,7 @@ type Finding struct {
 // its own [Look], and remembers what its control hosts said.
 type Runner struct {
 	Resolver dnscheck.Resolver
+	Second   dnscheck.Resolver // asked where Resolver finds no way to a domain; may be nil
 	ListDNS  dnscheck.Resolver // for the block lists, with shorter tries (rbl.Try): many are asked at once; nil is Resolver
 	Dialer   smtpcheck.Dialer  // unguarded: the Runner wraps it
 	Guard    Guard
@@ -62,7 +65,8 @@ type Runner struct {
 	Keys     map[string]string // of the lists that need one, by zone
 	Controls []string          // known-good mail servers, HOST or HOST:PORT
 	HELO     string
-	Port     uint16 // 25
+	Port     uint16         // 25
+	Roots    *x509.CertPool // who may vouch for certificates; nil means the system's authorities
 	Policy   Policy
 	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
 	Now      func() time.Time                     // nil is time.Now
@@ -80,9 +84,10 @@ type Runner struct {
 	absent    string                 // see nobody
 }
 
-// host is one address under the name by which its certificate is judged.
+// host is one address under the name, and by the demands, by which its
+// certificate is judged.
 type host struct {
-	addr netip.AddrPort
+	visited
 	name string
 }
 
@@ -93,13 +98,16 @@ type Look struct {
 	*Runner
 	policy   Policy
 	resolver dnscheck.Resolver
+	second   dnscheck.Resolver
 	listDNS  dnscheck.Resolver
 	dialer   smtpcheck.Dialer
+	policies *http.Client    // fetches MTA-STS policies
+	servers  dnscheck.Dialer // to name servers
 	deadline time.Time
 	steps    atomic.Int64
 
 	mu     sync.Mutex
-	visits map[netip.AddrPort]*visit
+	visits map[visited]*visit
 	looked map[string]*once
 }
 
@@ -116,12 +124,15 @@ func (r *Runner) Begin() *Look {
 	l := &Look{
 		Runner: r, policy: policy,
 		resolver: queries.on(r.Resolver),
+		second:   queries.on(r.Second),
 		listDNS:  queries.on(r.listDNS()),
 		dialer:   r.Guard.Dialer(r.Dialer, r.ports()...),
 		deadline: time.Now().Add(policy.Total),
-		visits:   make(map[netip.AddrPort]*visit),
+		servers:  queries.dialer(r.Guard.Dialer(r.Dialer, portDNS)),
+		visits:   make(map[visited]*visit),
 		looked:   make(map[string]*once),
 	}
+	l.policies = dnscheck.PolicyClient(l.resolver, r.Guard.Dialer(r.Dialer, portHTTPS), r.Roots)
 	l.steps.Store(int64(policy.Steps))
 	return l
 }
@@ -129,8 +140,9 @@ func (r *Runner) Begin() *Look {
 // Run takes every step of a plan, each as soon as what it needs is known, and
 // returns their findings in the plan's order: one for each step, and for a
 // step over the addresses of another one for each address. A step that was
-// not taken has a finding that says why; only the control hosts, which nobody
-// needs where every connection stands, may have none.
+// not taken has a finding that says why; only those that nobody needs where
+// the others came to something have none: the control hosts, the domain's name
+// servers, and the second resolver.
 func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 	ctx, cancel := context.WithDeadline(ctx, l.deadline)
 	defer cancel()
@@ -254,6 +266,8 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 			return nil // no need to trouble the control hosts
 		}
 		return r.control(ctx, s, failed)
+	case CheckDMARC, CheckDKIM, CheckSTS, CheckDANE, CheckNS, CheckSecond:
+		return r.publication(ctx, s)
 	}
 	if s.ID == StepRcpt {
 		return r.mailbox(ctx, s)
@@ -295,7 +309,7 @@ func (r *run) each(s Step, targets []target, look func(target) Finding) []Findin
 
 // once finds the look that a step asks for; whoever is first has to take it.
 func (l *Look) once(s Step, t target) (o *once, first bool) {
-	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt}, "\x00")
+	key := strings.Join([]string{string(s.Check), t.name, t.addr.String(), s.List, s.Except, s.Sender, s.Rcpt, s.Demands}, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o = l.looked[key]; o != nil {
@@ -527,6 +541,13 @@ func (r *Runner) defaultLists(kind rbl.Kind) []rbl.List {
 	return slices.Concat(rbl.Default(r.Lists, kind), rbl.Checker{Keys: r.Keys}.Keyed(r.Lists, kind))
 }
 
+// visited is an address, and the domain by whose demands its certificate was
+// judged: "" where it had only to be good.
+type visited struct {
+	addr   netip.AddrPort
+	domain string
+}
+
 // visit is one address's session; in one look an address is visited once,
 // whatever number of steps and failures lead to it.
 type visit struct {
@@ -537,8 +558,9 @@ type visit struct {
 
 // smtp visits one address, and once more where no connection came about: one
 // lost packet is no evidence.
-func (r *run) smtp(ctx context.Context, _ Step, t target) Finding {
-	v := r.visit(ctx, netip.AddrPortFrom(t.addr, r.port()), t.name)
+func (r *run) smtp(ctx context.Context, s Step, t target) Finding {
+	at := visited{netip.AddrPortFrom(t.addr, r.port()), s.Demands}
+	v := r.visit(ctx, at, t.name, r.demanded(s.Demands, t.name))
 	f := findSession(v.Session, v.name, v.tries)
 	if v.again {
 		f.Started = v.Session.Started.UTC()
@@ -557,12 +579,16 @@ func (r *run) located(f Finding) Finding {
 	return f
 }
 
-func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visit {
+func (r *run) visit(ctx context.Context, at visited, name string, opt smtpcheck.Options) *visit {
 	r.Look.mu.Lock()
-	v, known := r.visits[addr]
+	v, known := r.visits[at]
+	before := false
+	for other := range r.visits {
+		before = before || other.addr == at.addr
+	}
 	if !known {
 		v = &visit{done: make(chan struct{}), name: name}
-		r.visits[addr] = v
+		r.visits[at] = v
 	}
 	r.Look.mu.Unlock()
 	if known {
@@ -570,16 +596,21 @@ func (r *run) visit(ctx context.Context, addr netip.AddrPort, name string) *visi
 		return v
 	}
 	defer close(v.done)
-	m := recollection(r.Runner, &r.sessions, host{addr, name})
-	v.heard = r.recalled(ctx, m, sessionMemory, "", addr, func() (heard, bool) { return r.tryTwice(ctx, addr, name) })
+	m := recollection(r.Runner, &r.sessions, host{at, name})
+	v.heard = r.recalled(ctx, m, sessionMemory, "", at.addr, func() (heard, bool) {
+		if before {
+			r.pause(ctx)
+		}
+		return r.tryTwice(ctx, at.addr, name, opt)
+	})
 	return v
 }
 
 // tryTwice goes through the usual session, and says whether it is worth
 // remembering: what was cut short is not.
-func (r *run) tryTwice(ctx context.Context, addr netip.AddrPort, name string) (h heard, keep bool) {
+func (r *run) tryTwice(ctx context.Context, addr netip.AddrPort, name string, opt smtpcheck.Options) (h heard, keep bool) {
 	for h.tries = 1; ; h.tries++ {
-		h.Session = r.session(ctx, addr, name, r.policy.Step, smtpcheck.Options{})
+		h.Session = r.session(ctx, addr, name, r.policy.Step, opt)
 		failed := failedToConnect(h.Session)
 		if h.tries == 2 || !failed {
 			return h, h.Result != smtpcheck.Failed
@@ -598,7 +629,7 @@ func (r *run) session(ctx context.Context, addr netip.AddrPort, name string, lim
 	if _, err := netip.ParseAddr(name); err == nil {
 		name = "" // no certificate is expected to name an address
 	}
-	opt.HELO, opt.Greeting, opt.Name = r.HELO, r.policy.Greeting, name
+	opt.HELO, opt.Greeting, opt.Name, opt.Roots = r.HELO, r.policy.Greeting, name, r.Roots
 	return smtpcheck.Check(ctx, r.dialer, addr, opt)
 }
 

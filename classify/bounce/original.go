@@ -9,11 +9,13 @@ import (
 
 const (
 	maxHops     = 20   // Received fields kept
-	maxKeys     = 8    // DKIM signatures kept
 	maxSubject  = 1000 // bytes
 	maxDomains  = 20   // of recipients kept
 	maxCountees = 64 << 10
 )
+
+// MaxKeys is how many DKIM signatures of an original are kept.
+const MaxKeys = 8
 
 // setOriginal reads the header of the message that failed.
 func (r *reader) setOriginal(h header) {
@@ -35,7 +37,7 @@ func (r *reader) setOriginal(h header) {
 				o.Received = append(o.Received, hop)
 			}
 		case "dkim-signature":
-			if key := parseDKIM(f.value); len(o.DKIM) < maxKeys && key != (DKIMKey{}) {
+			if key := parseDKIM(f.value); len(o.DKIM) < MaxKeys && key != (DKIMKey{}) {
 				o.DKIM = append(o.DKIM, key)
 			}
 		}
