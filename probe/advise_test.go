@@ -7,6 +7,7 @@ import (
 
 	"diagnose/classify"
 	"diagnose/classify/bounce"
+	"diagnose/dnscheck"
 	"diagnose/rbl"
 )
 
@@ -81,6 +82,12 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"14 SPF", 14, classify.ReasonSPF, []func(*Subject){ours}, nil, PartyOurServer, "our-server:extend-spf"},
 		{"14", 14, "", nil, nil, PartyOurServer, "our-server:check-authentication"},
 		{"14 as a domain that is not ours", 14, classify.ReasonSPF, []func(*Subject){ours, func(s *Subject) { s.SenderDomain = "example.com" }}, nil, PartySender, "sender:own-domain"},
+		{"14 with a key that is gone", 14, classify.ReasonDKIM, nil, with(Consistent, 14, dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dkim"},
+		{"14 without a DMARC record", 14, classify.ReasonDMARC, nil, with(Consistent, 14, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dmarc"},
+		{"14 that is not aligned", 14, classify.ReasonDMARC, nil, with(Confirmed, 14, dmarcIs(dnscheck.DMARC{Policy: "reject"})), PartyOurServer, "our-server:align-dmarc"},
+		{"5 with dead name servers", 5, "", nil, with(Confirmed, 5, nsIs(nameServers(dnscheck.Lame))), PartyRemote, "sender:check-domain remote-server:repair-name-servers"},
+		{"5 at our resolver alone", 5, "", nil, &Verification{Verdict: Confirmed, Category: 5, Limits: []Seen{{"resolvers-differ", nil}}}, PartyOurServer, "our-server:repair-resolver"},
+		{"5 at our resolver, and the name servers are dead too", 5, "", nil, &Verification{Verdict: Confirmed, Category: 5, Findings: []Finding{nsIs(nameServers(dnscheck.Lame))}, Limits: []Seen{{"resolvers-differ", nil}}}, PartyRemote, "sender:check-domain remote-server:repair-name-servers"},
 		{"15", 15, "", nil, nil, PartyRemote, "remote-server:repair-tls"},
 		{"15 they demand TLS", 15, classify.ReasonMustSTARTTLS, nil, nil, PartyOurServer, "our-server:enable-tls"},
 		{"16", 16, "", nil, nil, PartyRemote, "unknown:wait remote-server:repair-server"},
@@ -182,5 +189,31 @@ func TestRecordsAreReadyToPaste(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 		})
+	}
+}
+func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
+	spf := func(result dnscheck.Result, record string) Finding {
+		return at(StepSPF, CheckSPF, findSPF(dnscheck.SPF{Domain: "example.org", Result: result, Record: record}, ourIP))
+	}
+	for _, x := range []struct{ name, key, want string }{
+		{"no record yet", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 ~all"`},
+		{"v=spf1 mx -all", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 mx -all"`},
+		{"v=spf1", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9"`},
+		{"v=spf1 ip4:198.51.100.9 -all", "spf", ""}, // it is in there already
+		{"v=spf1 \" -all", "spf", ""},
+		{"v=spf1 " + strings.Repeat("a", 250), "spf", ""},
+		{"", "dmarc", `_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:postmaster@example.org"`},
+		{"", "key", "s1._domainkey.example.org"},
+		{"", "from", "example.org"},
+	} {
+		f := spf(dnscheck.Fail, x.name)
+		if x.name == "no record yet" {
+			f = spf(dnscheck.None, "")
+		}
+		v := Verification{Verdict: Consistent, Category: 14, Findings: []Finding{f, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain}), dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})}}
+		s := subject(machine, original(bounce.Original{From: "us@example.org"}))
+		if _, advice := Advise(classify.Classification{Category: 14}, s, &v); advice[0].Args[x.key] != x.want {
+			t.Errorf("%.40s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
+		}
 	}
 }

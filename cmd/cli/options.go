@@ -23,19 +23,20 @@ import (
 	"diagnose/dnscheck"
 	"diagnose/probe"
 	"diagnose/rbl"
+	"diagnose/smtpcheck"
 )
 
 // options are the flags as they were given.
 type options struct {
-	probe, rcpt, lines, dnsOnly, nagios    bool
-	output, lang, colour, letter           string
-	resolvers, ourDomains, allow, controls []string
-	sendingIP, bind, helo                  string
-	lists, rules, config                   string
-	port                                   uint16
-	timeout                                time.Duration
-	jobs                                   int
-	file                                   configFile
+	probe, rcpt, lines, dnsOnly, nagios             bool
+	output, lang, colour, letter                    string
+	resolvers, compare, ourDomains, allow, controls []string
+	sendingIP, bind, helo                           string
+	lists, rules, config                            string
+	port                                            uint16
+	timeout                                         time.Duration
+	jobs                                            int
+	file                                            configFile
 }
 
 // configFile is diagnose.toml. Flags win over it.
@@ -50,6 +51,7 @@ type configFile struct {
 	} `toml:"our"`
 	DNS struct {
 		Resolvers []string `toml:"resolvers"`
+		Compare   []string `toml:"compare"`
 	} `toml:"dns"`
 	Probe struct {
 		Controls     []string `toml:"controls"`
@@ -79,6 +81,7 @@ func (a *app) flags(root *cobra.Command) {
 	root.Flags().BoolVar(&o.probe, "probe", false, "")
 	root.Flags().BoolVar(&o.rcpt, "rcpt", false, "")
 	root.Flags().BoolVar(&o.lines, "lines", false, "")
+	root.Flags().StringArrayVar(&o.compare, "compare-resolver", nil, "")
 	f.BoolP("help", "h", false, "")
 	f.IntVar(&o.jobs, "jobs", 0, "")
 	f.StringVarP(&o.output, "output", "o", "text", "")
@@ -127,6 +130,7 @@ func (a *app) join(c *cobra.Command) error {
 		}
 	}
 	fill("resolver", &o.resolvers, cfg.DNS.Resolvers)
+	fill("compare-resolver", &o.compare, cfg.DNS.Compare)
 	fill("our-domain", &o.ourDomains, cfg.Our.Domains)
 	fill("control", &o.controls, cfg.Probe.Controls)
 	fill("allow-private", &o.allow, cfg.Probe.AllowPrivate)
@@ -326,15 +330,19 @@ func (a *app) runner() (*probe.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{}
+	var dialer smtpcheck.Dialer = &net.Dialer{}
 	var bound netip.Addr
 	if a.opt.bind != "" {
 		if bound, err = netip.ParseAddr(a.opt.bind); err != nil {
 			return nil, usage("address", "flag", "bind", "value", a.opt.bind)
 		}
-		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(bound, 0))
+		dialer = dialFrom{netip.AddrPortFrom(bound, 0)}
 	}
 	servers, chosen, err := a.nameServers()
+	if err != nil {
+		return nil, err
+	}
+	second, err := a.second(chosen)
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +359,7 @@ func (a *app) runner() (*probe.Runner, error) {
 		controls = defaultControls
 	}
 	r := &probe.Runner{
-		Resolver: resolver(servers, chosen, 0), ListDNS: resolver(servers, chosen, rbl.Try), Dialer: dialer, Guard: probe.Guard{Allow: allow},
+		Resolver: resolver(servers, chosen, 0), Second: second, ListDNS: resolver(servers, chosen, rbl.Try), Dialer: dialer, Guard: probe.Guard{Allow: allow},
 		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(bound), Port: a.opt.port,
 		Policy: probe.Policy{Total: a.opt.timeout},
 	}
@@ -400,16 +408,9 @@ func ownAddress() netip.Addr {
 // nameServers are those of --resolver, else the system's; chosen says which.
 // Where the system has none, there are none, and that is said.
 func (a *app) nameServers() (servers []netip.AddrPort, chosen bool, err error) {
-	for _, s := range a.opt.resolvers {
-		host, port := probe.HostPort(s)
-		if port == 0 {
-			port = 53
-		}
-		ip, err := netip.ParseAddr(host)
-		if err != nil {
-			return nil, false, usage("resolver", "value", s)
-		}
-		servers = append(servers, netip.AddrPortFrom(ip, port))
+	servers, err = addresses("resolver", a.opt.resolvers)
+	if err != nil {
+		return nil, false, err
 	}
 	if len(servers) > 0 {
 		return servers, true, nil
@@ -421,6 +422,55 @@ func (a *app) nameServers() (servers []netip.AddrPort, chosen bool, err error) {
 		return nil, false, nil
 	}
 	return servers, false, nil
+}
+
+// addresses reads the IP[:PORT] of name servers.
+func addresses(flag string, values []string) (servers []netip.AddrPort, err error) {
+	for _, s := range values {
+		host, port := probe.HostPort(s)
+		if port == 0 {
+			port = 53
+		}
+		ip, err := netip.ParseAddr(host)
+		if err != nil {
+			return nil, usage("resolver", "flag", flag, "value", s)
+		}
+		servers = append(servers, netip.AddrPortFrom(ip, port))
+	}
+	return servers, nil
+}
+
+// publicResolvers are of two operators who answer everybody.
+var publicResolvers = []string{"1.1.1.1", "9.9.9.9"}
+
+// second is the resolver to compare ours with: the named one or, where ours is
+// the system's, a public one. Who names a resolver may have names that are
+// nobody else's business, and is asked to name the other too.
+func (a *app) second(chosen bool) (dnscheck.Resolver, error) {
+	named := a.opt.compare
+	switch {
+	case len(named) == 1 && named[0] == "none", len(named) == 0 && chosen:
+		return nil, nil
+	case len(named) == 0:
+		named = publicResolvers
+	}
+	servers, err := addresses("compare-resolver", named)
+	if err != nil {
+		return nil, err
+	}
+	return &dnscheck.Client{Servers: servers}, nil
+}
+
+// dialFrom dials from one address of ours, whatever the protocol.
+type dialFrom struct{ netip.AddrPort }
+
+// DialContext implements [smtpcheck.Dialer].
+func (from dialFrom) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	var local net.Addr = net.TCPAddrFromAddrPort(from.AddrPort)
+	if strings.HasPrefix(network, "udp") {
+		local = net.UDPAddrFromAddrPort(from.AddrPort)
+	}
+	return (&net.Dialer{LocalAddr: local}).DialContext(ctx, network, address)
 }
 
 // resolver asks name servers and remembers; try bounds one of its two tries,
