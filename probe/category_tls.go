@@ -113,7 +113,8 @@ func (v *view) enforced() *dnscheck.STS {
 // section 2).
 func (v *view) failsSTS(f Finding) bool {
 	policy := v.enforced()
-	return policy != nil && byName(f) && (bare(f) || badCertificate(f) || goodCertificate(f) && !policy.Covers(f.Args["host"]) || f.Session.TLS.Problem == smtpcheck.ProblemSTS)
+	return policy != nil && byName(f) &&
+		(bare(f) || badCertificate(f) || f.Session.TLS.Problem == smtpcheck.ProblemSTS)
 }
 
 func (v *view) passesSTS(f Finding) bool {

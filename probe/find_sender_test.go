@@ -93,3 +93,29 @@ func TestWhatADomainPublishesIsNamed(t *testing.T) {
 		t.Errorf("%v", f.Args)
 	}
 }
+
+func TestNamesThatCanBeNoneRouteNoMail(t *testing.T) {
+	bad := dnscheck.MXHost{Addresses: dnscheck.Addresses{Host: `mx\032a.example.net`, V4: dnscheck.Failed, V6: dnscheck.Failed}}
+	slow := dnscheck.MXHost{Addresses: dnscheck.Addresses{Host: "mx2.example.net", V4: dnscheck.Timeout, V6: dnscheck.Timeout}}
+	for _, x := range []struct {
+		mx      dnscheck.MX
+		outcome Outcome
+		code    string
+	}{
+		{dnscheck.MX{Domain: "a..example.net", Status: dnscheck.Failed}, Faulty, "mx.bad-name"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.Failed}, UnknownOC, "mx.failed"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{bad}}, Faulty, "mx.dead"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{bad, mxHost("mx1.example.net")}}, Faulty, "mx.dead"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{bad, slow}}, UnknownOC, "mx.failed"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{bad}, Unasked: 1}, UnknownOC, "mx.failed"},
+		{dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{bad, mxHost("mx1.example.net", mx1)}}, Healthy, "mx.ok"},
+	} {
+		if f := findMX(x.mx); f.Outcome != x.outcome || f.Code != x.code {
+			t.Errorf("%+v: %s %s", x.mx.Hosts, f.Outcome, f.Code)
+		}
+	}
+	f := findMX(dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mx1.example.net", mx1), mxHost("mx2.example.net", "10.0.0.5", "100.64.0.1")}})
+	if f.Args["inner"] != "mx2.example.net [10.0.0.5 100.64.0.1]" {
+		t.Errorf("%v", f.Args)
+	}
+}

@@ -18,7 +18,7 @@ import (
 func findMX(mx dnscheck.MX) Finding {
 	f := Finding{Target: mx.Domain, MX: &mx, Args: map[string]string{"domain": mx.Domain, "server": mx.Server}}
 	var good, broken, hidden []string
-	nameless := 0 // hosts that certainly have no address, for their names can be none
+	homeless := 0 // hosts that certainly have no address, if only because their names can be none
 	for _, h := range mx.Hosts {
 		if h.Status() == dnscheck.OK {
 			good = append(good, h.Host+" ["+joinAddrs(h.Addrs)+"]")
@@ -29,7 +29,7 @@ func findMX(mx dnscheck.MX) Finding {
 			hidden = append(hidden, h.Host+" ["+joinAddrs(h.Addrs)+"]")
 		}
 		if h.Status().Absent() || dnscheck.CheckName(h.Host) != nil && !h.IsAddress {
-			nameless++
+			homeless++
 		}
 		switch {
 		case h.IsAddress:
@@ -70,7 +70,7 @@ func findMX(mx dnscheck.MX) Finding {
 			f.Outcome, f.Code = Faulty, "mx.bogus"
 		case mx.Status == dnscheck.Failed && dnscheck.CheckName(mx.Domain) != nil:
 			f.Outcome, f.Code = Faulty, "mx.bad-name"
-		case nameless > 0 && nameless == len(mx.Hosts) && mx.Unasked == 0:
+		case homeless > 0 && homeless == len(mx.Hosts) && mx.Unasked == 0:
 			f.Outcome, f.Code = Faulty, "mx.dead"
 		}
 	}

@@ -359,7 +359,7 @@ func (v *view) vantage() Vantage {
 	addrs, by := v.sending()
 	out := Vantage{OutboundIP: v.outbound(), SendingIP: joinAddrs(addrs), SendingBy: string(by), Port25: "unknown"}
 	for _, f := range v.all {
-		if s := f.Args["server"]; s != "" && f.Step != StepSecond {
+		if s := f.Args["server"]; s != "" {
 			out.Resolver = s
 			break
 		}

@@ -19,6 +19,7 @@ import (
 	"diagnose/classify"
 	"diagnose/classify/bounce"
 	"diagnose/dnscheck/dnstest"
+	"diagnose/smtpcheck"
 	"diagnose/smtpcheck/smtptest"
 )
 
@@ -59,6 +60,7 @@ func TestACertificateIsJudgedByTheFetchedPolicy(t *testing.T) {
 		{"another name's certificate", "enforce", "mx1.example.net", "mx9.example.net", Confirmed, "sts:sts.enforce dane:dane.none"},
 		{"a policy for other hosts", "enforce", "mx9.example.net", "mx1.example.net", Confirmed, "sts:sts.enforce dane:dane.none"},
 		{"a policy that is only tested", "testing", "mx1.example.net", "mx9.example.net", Consistent, "sts:sts.testing dane:dane.none"},
+		{"a policy for other hosts that is only tested", "testing", "mx9.example.net", "mx1.example.net", Consistent, "sts:sts.testing dane:dane.none"},
 		{"no policy to be had", "maybe", "mx1.example.net", "mx9.example.net", Consistent, "sts:sts.policy dane:dane.none"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -77,6 +79,9 @@ func TestACertificateIsJudgedByTheFetchedPolicy(t *testing.T) {
 				v := Judge(c, s, fs)
 				if got := summary(fs); v.Verdict != x.want || got != "mx:mx.ok smtp:smtp.greets refuser:smtp.greets "+x.codes {
 					t.Errorf("%s: %s because %v, limits %v", v.Verdict, got, v.Because, v.Limits)
+				}
+				if problem := fs[1].Session.TLS.Problem; problem == smtpcheck.ProblemSTS && x.mode != "enforce" {
+					t.Errorf("%s by a policy in mode %s", problem, x.mode)
 				}
 				if want := []string{"203.0.113.80:443", "203.0.113.25:25"}; !slices.Equal(network.dialed, want) {
 					t.Errorf("dialled %v", network.dialed)
@@ -196,7 +201,7 @@ func TestNameServersAreAskedWhereTheResolverFails(t *testing.T) {
 		{name: "they refuse", fault: dnstest.Refuse, want: Confirmed, codes: "ns:ns.dead", dialed: true},
 		{name: "they are silent", fault: dnstest.Silence, want: Inconclusive, codes: "ns:ns.unheard", dialed: true},
 		{name: "they may not be asked", edit: func(r *Runner) { r.Guard = Guard{} }, want: Inconclusive, codes: "ns:ns.undecided"},
-		{name: "no queries are left for them", edit: func(r *Runner) { r.Policy.Queries = 4 }, want: Inconclusive, codes: "ns:ns.undecided"},
+		{name: "no queries are left for them", edit: func(r *Runner) { r.Policy.Queries = 7 }, want: Inconclusive, codes: "ns:ns.undecided"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
