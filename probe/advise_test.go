@@ -82,6 +82,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"14 SPF", 14, classify.ReasonSPF, []func(*Subject){ours}, nil, PartyOurServer, "our-server:extend-spf"},
 		{"14", 14, "", nil, nil, PartyOurServer, "our-server:check-authentication"},
 		{"14 as a domain that is not ours", 14, classify.ReasonSPF, []func(*Subject){ours, func(s *Subject) { s.SenderDomain = "example.com" }}, nil, PartySender, "sender:own-domain"},
+		{"14 From a domain that is not ours", 14, classify.ReasonDMARC, []func(*Subject){ours, original(bounce.Original{From: "them@example.com"})}, nil, PartySender, "sender:own-domain"},
 		{"14 with a key that is gone", 14, classify.ReasonDKIM, nil, with(Consistent, 14, dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dkim"},
 		{"14 without a DMARC record", 14, classify.ReasonDMARC, nil, with(Consistent, 14, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dmarc"},
 		{"14 that is not aligned", 14, classify.ReasonDMARC, nil, with(Confirmed, 14, dmarcIs(dnscheck.DMARC{Policy: "reject"})), PartyOurServer, "our-server:align-dmarc"},

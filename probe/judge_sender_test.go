@@ -107,6 +107,7 @@ func senderJudgements() []judgement {
 		{name: "a name that can be no domain", category: dns, findings: []Finding{at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "a..example.net", Status: dnscheck.Failed}))}, want: Confirmed, because: "mx.bad-name"},
 
 		// 14
+		{name: "SPF of nobody", category: auth, reason: spf, subject: with(func(s *Subject) { s.SenderDomain, s.Failure.Sender = "", "" }), want: Inconclusive, limits: "no-sender", unsaid: "no-sending-address"},
 		{name: "SPF fails, and DKIM was named too", category: auth, reason: spf, subject: with(reply("550 5.7.26 DKIM did not pass, SPF did not pass")), findings: []Finding{spfIs(dnscheck.Fail)}, want: Confirmed, because: "spf.fail"},
 		{name: "SPF fails now, and the reply says that it passed", category: auth, reason: spf, subject: with(reply("550 DKIM failed (SPF pass)")), findings: []Finding{spfIs(dnscheck.Fail)}, want: Consistent, limits: "needs-message"},
 		{name: "DKIM was named too, and SPF fails for a guess", category: auth, reason: spf, subject: with(reply("550 SPF and DKIM failed"), by(ByReceived)), findings: []Finding{spfIs(dnscheck.Fail)}, want: Consistent, limits: "needs-message sending-address-guessed"},
