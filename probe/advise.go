@@ -451,7 +451,9 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartyOurServer, "slow-down")}
 	case classify.AuthFailed:
-		args["sender"] = a.writtenAs()
+		if as := a.writtenAs(); as != "" {
+			args["sender"] = as
+		}
 		if a.foreignSender() {
 			return []Advice{to(PartySender, "own-domain")}
 		}
