@@ -70,7 +70,7 @@ type Runner struct {
 	Policy   Policy
 	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
 	Now      func() time.Time                     // nil is time.Now
-	Progress func(done, total int)                // called as steps end; may be nil
+	Progress func(done, total int)                // called as steps end, also by several at once; may be nil
 
 	Memory Memory // nil: nothing is remembered beyond this Runner
 
