@@ -57,7 +57,7 @@ func (a adviser) brokenKey() *Finding {
 // a zone.
 func (a adviser) senderRecords(args map[string]string) {
 	if from := domainOf(a.s.Original.From); from != "" {
-		args["from"] = from
+		args["author"] = from
 	}
 	if spf, ok := a.finding(StepSPF); ok && spf.SPF != nil {
 		if ip, err := netip.ParseAddr(spf.Args["ip"]); err == nil {

@@ -192,6 +192,7 @@ func TestRecordsAreReadyToPaste(t *testing.T) {
 		})
 	}
 }
+
 func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
 	spf := func(result dnscheck.Result, record string) Finding {
 		return at(StepSPF, CheckSPF, findSPF(dnscheck.SPF{Domain: "example.org", Result: result, Record: record}, ourIP))
@@ -205,7 +206,7 @@ func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
 		{"v=spf1 " + strings.Repeat("a", 250), "spf", ""},
 		{"", "dmarc", `_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:postmaster@example.org"`},
 		{"", "key", "s1._domainkey.example.org"},
-		{"", "from", "example.org"},
+		{"", "author", "example.org"},
 	} {
 		f := spf(dnscheck.Fail, x.name)
 		if x.name == "no record yet" {

@@ -250,7 +250,7 @@ func everyCode() probe.Report {
 		"sender": "example.org", "sending": "192.0.2.25", "server": "127.0.0.1:53", "silent": "slow.example.com", "size": "31457280",
 		"selector": "s1", "algorithm": "rsa", "bits": "2048", "at": "example.net", "status": "servfail", "name": "_25._tcp.mx.example.net",
 		"zone": "example.net", "servers": "6", "serving": "2", "lame": "ns1.example.net [192.0.2.1]", "faulty": "ns2.example.net [192.0.2.2]",
-		"key": "s1._domainkey.example.org", "spf": `example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`, "from": "example.org",
+		"key": "s1._domainkey.example.org", "spf": `example.org. TXT "v=spf1 ip4:192.0.2.25 -all"`, "author": "example.org",
 		"dmarc": `_dmarc.example.org. TXT "v=DMARC1; p=none"`, "ours": "127.0.0.1:53", "second": "192.0.2.53:53",
 		"homeless": "ns3.example.net", "unasked": "ns4.example.net [2001:db8::4]",
 		"target": "x y", "tls": "expired", "tries": "2", "url": "https://bl.example.com/lookup",
