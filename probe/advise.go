@@ -197,7 +197,17 @@ func (a adviser) notMX() bool {
 // foreignSender says whether the message was written as a domain that is not
 // ours.
 func (a adviser) foreignSender() bool {
-	return len(a.s.Ours.Domains) > 0 && a.s.SenderDomain != "" && !a.s.isOurs(a.s.SenderDomain)
+	domain := a.writtenAs()
+	return len(a.s.Ours.Domains) > 0 && domain != "" && !a.s.isOurs(domain)
+}
+
+// writtenAs is the domain that had to be vouched for: DMARC's is the one in
+// From, which people see.
+func (a adviser) writtenAs() string {
+	if from := domainOf(a.s.Original.From); from != "" && a.reason() == classify.ReasonDMARC {
+		return from
+	}
+	return a.s.SenderDomain
 }
 
 func (a adviser) partyOfListing() Party {
@@ -252,6 +262,7 @@ func (a adviser) whatWouldDecide() string {
 		{"sending-address-guessed", "name-sending-ip"},
 		{"no-sending-address", "name-sending-ip"},
 		{"sender-guessed", "read-reply"},
+		{"no-sender", "read-reply"},
 		{"no-control", "name-control"},
 		{"ask-another-resolver", "ask-another-resolver"},
 		{"not-public", "allow-network"},
@@ -440,10 +451,13 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartyOurServer, "slow-down")}
 	case classify.AuthFailed:
+		if as := a.writtenAs(); as != "" {
+			args["sender"] = as
+		}
 		if a.foreignSender() {
 			return []Advice{to(PartySender, "own-domain")}
 		}
-		a.authentication(args)
+		a.senderRecords(args)
 		return []Advice{to(PartyOurServer, a.authAdvice())}
 	case classify.TLSFailed:
 		if a.c.Reason == classify.ReasonMustSTARTTLS {

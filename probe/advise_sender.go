@@ -53,11 +53,11 @@ func (a adviser) brokenKey() *Finding {
 	return nil
 }
 
-// authentication adds the records that would mend the matter, ready to be
-// pasted into a zone.
-func (a adviser) authentication(args map[string]string) {
+// senderRecords adds the records that would mend the matter, ready to be pasted into
+// a zone.
+func (a adviser) senderRecords(args map[string]string) {
 	if from := domainOf(a.s.Original.From); from != "" {
-		args["from"] = from
+		args["author"] = from
 	}
 	if spf, ok := a.finding(StepSPF); ok && spf.SPF != nil {
 		if ip, err := netip.ParseAddr(spf.Args["ip"]); err == nil {
@@ -71,11 +71,12 @@ func (a adviser) authentication(args map[string]string) {
 		args["key"] = key.Target
 	}
 	if policy, ok := a.finding(StepDMARC); ok && policy.DMARC != nil {
-		args["dmarc"] = dmarcRecord(policy.DMARC.Domain)
+		at := policy.DMARC.Domain
+		args["dmarc"] = dmarcRecord(at)
 	}
 }
 
-// dmarcRecord is the record to begin with: it asks for reports and for nothing
+// dmarcRecord is the record to begin with: it asks for reports, and for nothing
 // to be refused yet.
 func dmarcRecord(domain string) string {
 	return "_dmarc." + domain + ". TXT " + txt("v=DMARC1; p=none; rua=mailto:postmaster@"+domain)

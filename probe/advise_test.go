@@ -82,6 +82,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"14 SPF", 14, classify.ReasonSPF, []func(*Subject){ours}, nil, PartyOurServer, "our-server:extend-spf"},
 		{"14", 14, "", nil, nil, PartyOurServer, "our-server:check-authentication"},
 		{"14 as a domain that is not ours", 14, classify.ReasonSPF, []func(*Subject){ours, func(s *Subject) { s.SenderDomain = "example.com" }}, nil, PartySender, "sender:own-domain"},
+		{"14 From a domain that is not ours", 14, classify.ReasonDMARC, []func(*Subject){ours, original(bounce.Original{From: "them@example.com"})}, nil, PartySender, "sender:own-domain"},
 		{"14 with a key that is gone", 14, classify.ReasonDKIM, nil, with(Consistent, 14, dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dkim"},
 		{"14 without a DMARC record", 14, classify.ReasonDMARC, nil, with(Consistent, 14, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dmarc"},
 		{"14 that is not aligned", 14, classify.ReasonDMARC, nil, with(Confirmed, 14, dmarcIs(dnscheck.DMARC{Policy: "reject"})), PartyOurServer, "our-server:align-dmarc"},
@@ -131,33 +132,6 @@ func TestAdviceHasTheFactsToFillIn(t *testing.T) {
 	for key, value := range advice[0].Args {
 		if value == "" {
 			t.Errorf("%s is empty and there", key)
-		}
-	}
-}
-
-func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
-	spf := func(result dnscheck.Result, record string) Finding {
-		return at(StepSPF, CheckSPF, findSPF(dnscheck.SPF{Domain: "example.org", Result: result, Record: record}, ourIP))
-	}
-	for _, x := range []struct{ name, key, want string }{
-		{"no record yet", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 ~all"`},
-		{"v=spf1 mx -all", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 mx -all"`},
-		{"v=spf1", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9"`},
-		{"v=spf1 ip4:198.51.100.9 -all", "spf", ""}, // it is in there already
-		{"v=spf1 \" -all", "spf", ""},
-		{"v=spf1 " + strings.Repeat("a", 250), "spf", ""},
-		{"", "dmarc", `_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:postmaster@example.org"`},
-		{"", "key", "s1._domainkey.example.org"},
-		{"", "from", "example.org"},
-	} {
-		f := spf(dnscheck.Fail, x.name)
-		if x.name == "no record yet" {
-			f = spf(dnscheck.None, "")
-		}
-		v := Verification{Verdict: Consistent, Category: 14, Findings: []Finding{f, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain}), dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})}}
-		s := subject(machine, original(bounce.Original{From: "us@example.org"}))
-		if _, advice := Advise(classify.Classification{Category: 14}, s, &v); advice[0].Args[x.key] != x.want {
-			t.Errorf("%.40s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
 		}
 	}
 }
@@ -216,5 +190,32 @@ func TestRecordsAreReadyToPaste(t *testing.T) {
 				t.Errorf("%v", got)
 			}
 		})
+	}
+}
+
+func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
+	spf := func(result dnscheck.Result, record string) Finding {
+		return at(StepSPF, CheckSPF, findSPF(dnscheck.SPF{Domain: "example.org", Result: result, Record: record}, ourIP))
+	}
+	for _, x := range []struct{ name, key, want string }{
+		{"no record yet", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 ~all"`},
+		{"v=spf1 mx -all", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9 mx -all"`},
+		{"v=spf1", "spf", `example.org. TXT "v=spf1 ip4:198.51.100.9"`},
+		{"v=spf1 ip4:198.51.100.9 -all", "spf", ""}, // it is in there already
+		{"v=spf1 \" -all", "spf", ""},
+		{"v=spf1 " + strings.Repeat("a", 250), "spf", ""},
+		{"", "dmarc", `_dmarc.example.org. TXT "v=DMARC1; p=none; rua=mailto:postmaster@example.org"`},
+		{"", "key", "s1._domainkey.example.org"},
+		{"", "author", "example.org"},
+	} {
+		f := spf(dnscheck.Fail, x.name)
+		if x.name == "no record yet" {
+			f = spf(dnscheck.None, "")
+		}
+		v := Verification{Verdict: Consistent, Category: 14, Findings: []Finding{f, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain}), dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})}}
+		s := subject(machine, original(bounce.Original{From: "us@example.org"}))
+		if _, advice := Advise(classify.Classification{Category: 14}, s, &v); advice[0].Args[x.key] != x.want {
+			t.Errorf("%.40s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
+		}
 	}
 }

@@ -65,6 +65,9 @@ func (v *view) byCode(step string, confirm, clear, consistent []string) {
 	bad, odd := withCode(fs, confirm...), withCode(fs, consistent...)
 	sure := v.tested(step)
 	switch {
+	case len(fs) == 0 && v.s.SenderDomain == "" && step != StepPTR && step != StepHELO:
+		v.limit("no-sender", nil)
+		v.is(Inconclusive)
 	case targetless(fs) && (step == StepPTR || step == StepSPF):
 		v.untargeted(fs)
 	case targetless(fs):

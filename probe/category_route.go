@@ -31,7 +31,7 @@ func (v *view) judgeDNS() {
 		// called a DNS error is a dead server, or the wrong domain.
 	default:
 		v.see(v.connectFailures()...)
-		if len(v.greeting()) == 0 && v.onlyInner() { // it resolves, and to nowhere that we could go
+		if len(v.greeting()) == 0 && onlyInner(v.mx.MX) { // it resolves, and to nowhere that we could go
 			v.limit("inner-addresses", map[string]string{"domain": v.s.Domain})
 			v.is(Consistent, *v.mx)
 			return
@@ -83,8 +83,8 @@ func resolverFails(a dnscheck.Authority) bool {
 
 // onlyInner says whether mail for the domain goes to addresses that nobody on
 // the internet can reach.
-func (v *view) onlyInner() bool {
-	return !slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+func onlyInner(mx *dnscheck.MX) bool {
+	return !slices.ContainsFunc(mx.Hosts, func(h dnscheck.MXHost) bool {
 		return slices.ContainsFunc(h.Addrs, func(a netip.Addr) bool { return !inner(a) })
 	})
 }

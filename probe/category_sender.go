@@ -17,7 +17,7 @@ func (v *view) judgeSenderDNS() {
 	case classify.ReasonHELO:
 		v.judgeHELO()
 	case classify.ReasonSenderDomain:
-		v.byCode(StepSenderMX, unroutable, routable, nil)
+		v.judgeSenderDomain()
 	case classify.ReasonSenderMXIP:
 		v.judgeSenderMX()
 	case classify.ReasonCallout:
@@ -37,6 +37,18 @@ func (v *view) judgeHELO() {
 		return
 	}
 	v.byCode(StepHELO, []string{"address.none", "address.nxdomain"}, []string{"address.ok"}, nil)
+}
+
+// judgeSenderDomain: one that leads only into an inner network passes for us,
+// and for no server outside.
+func (v *view) judgeSenderDomain() {
+	fs := v.of(StepSenderMX)
+	if all(fs, routable...) && onlyInner(fs[0].MX) {
+		v.limit("inner-addresses", map[string]string{"domain": fs[0].Target})
+		v.is(Consistent, fs...)
+		return
+	}
+	v.byCode(StepSenderMX, unroutable, routable, nil)
 }
 
 // judgeSenderMX: an MX of the sender's domain is an address, or no more.

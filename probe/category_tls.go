@@ -26,6 +26,9 @@ func (v *view) judgeTLS() {
 		v.is(Confirmed, greets...)
 	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(func(f Finding) bool { return encrypted(f) && (v.nothingDemanded() || f.Session.TLS.Problem == "") }):
 		v.is(Cleared, greets...)
+	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(encrypted) && !v.somethingDemanded():
+		v.limitDemand()
+		v.is(Inconclusive, greets...)
 	case v.c.Reason == classify.ReasonCertificate:
 		v.judgeCertificate(greets, whole)
 	default:
@@ -41,26 +44,44 @@ func (v *view) judgeCertificate(greets []Finding, whole func(func(Finding) bool)
 	names := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(said, w) })
 	}
-	fails, passes := badCertificate, goodCertificate
-	limit := func() { v.limit("test-not-named", nil) }
-	var demand []Finding
+	test, demand := own, []Finding(nil)
 	switch {
 	case names("dane", "tlsa", "dnssec"):
-		fails, passes, demand = v.failsDANE, v.passesDANE, v.of(StepDANE)
-		limit = v.limitDemand
+		test, demand = certificateTest{v.failsDANE, v.passesDANE, breaksDANE}, v.of(StepDANE)
 	case names("mta-sts", "mta sts", "mtasts", "sts policy"):
-		fails, passes, demand = v.failsSTS, v.passesSTS, v.of(StepSTS)
-		limit = v.limitDemand
+		test, demand = certificateTest{v.failsSTS, v.passesSTS, breaksSTS}, v.of(StepSTS)
 	}
 	switch {
-	case whole(fails):
+	case whole(test.fails):
 		v.is(Confirmed, append(known(demand), greets...)...)
-	case whole(passes):
+	case whole(test.passes):
 		v.is(Cleared, append(known(demand), greets...)...)
-	default:
-		limit()
+	case demand == nil:
+		v.limit("test-not-named", nil)
 		v.is(Consistent, greets...)
+	case slices.ContainsFunc(greets, test.breaks):
+		v.limitDemand()
+		v.is(Consistent, greets...)
+	default:
+		v.limitDemand()
+		v.is(Inconclusive, greets...)
 	}
+}
+
+// certificateTest is what one demand makes of a session that greets. What
+// fails and what passes is known only with the demand itself; what breaks it
+// if it stands is seen without.
+type certificateTest struct{ fails, passes, breaks func(Finding) bool }
+
+// own is the test of a sender with a policy of its own.
+var own = certificateTest{fails: badCertificate, passes: goodCertificate}
+
+func breaksSTS(f Finding) bool {
+	return bare(f) || badCertificate(f) || f.Session.TLS.Problem == smtpcheck.ProblemSTS
+}
+
+func breaksDANE(f Finding) bool {
+	return bare(f) || f.Session.TLS.Problem == smtpcheck.ProblemHandshake || f.Session.TLS.Problem == smtpcheck.ProblemDANE
 }
 
 func (v *view) limitDemand() { v.limit("demand-not-seen", map[string]string{"domain": v.s.Domain}) }
@@ -101,6 +122,11 @@ func (v *view) nothingDemanded() bool {
 	return len(withCode(sts, "sts.none", "sts.off", "sts.testing")) == len(sts) && len(withCode(dane, "dane.none")) == len(dane)
 }
 
+// somethingDemanded says whether it certainly publishes one.
+func (v *view) somethingDemanded() bool {
+	return v.enforced() != nil || len(withCode(v.of(StepDANE), "dane.ok")) > 0
+}
+
 // enforced is the policy that the domain has in force; nil where none was seen.
 func (v *view) enforced() *dnscheck.STS {
 	if fs := v.of(StepSTS); all(fs, "sts.enforce") {
@@ -113,8 +139,7 @@ func (v *view) enforced() *dnscheck.STS {
 // section 2).
 func (v *view) failsSTS(f Finding) bool {
 	policy := v.enforced()
-	return policy != nil && byName(f) &&
-		(bare(f) || badCertificate(f) || f.Session.TLS.Problem == smtpcheck.ProblemSTS)
+	return policy != nil && byName(f) && breaksSTS(f)
 }
 
 func (v *view) passesSTS(f Finding) bool {

@@ -106,7 +106,11 @@ func senderJudgements() []judgement {
 		{name: "inner addresses that may be looked at, and greet", category: dns, findings: []Finding{inside, look(StepSMTP, "10.0.0.5")}, want: Cleared, also: "mx.inner"},
 		{name: "a name that can be no domain", category: dns, findings: []Finding{at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "a..example.net", Status: dnscheck.Failed}))}, want: Confirmed, because: "mx.bad-name"},
 
+		// 12
+		{name: "the sender's domain leads into an inner network", category: classify.SenderDNS, reason: classify.ReasonSenderDomain, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "10.0.0.9")}})}, want: Consistent, because: "mx.ok", limits: "inner-addresses"},
+
 		// 14
+		{name: "SPF of nobody", category: auth, reason: spf, subject: with(func(s *Subject) { s.SenderDomain, s.Failure.Sender = "", "" }), want: Inconclusive, limits: "no-sender", unsaid: "no-sending-address"},
 		{name: "SPF fails, and DKIM was named too", category: auth, reason: spf, subject: with(reply("550 5.7.26 DKIM did not pass, SPF did not pass")), findings: []Finding{spfIs(dnscheck.Fail)}, want: Confirmed, because: "spf.fail"},
 		{name: "SPF fails now, and the reply says that it passed", category: auth, reason: spf, subject: with(reply("550 DKIM failed (SPF pass)")), findings: []Finding{spfIs(dnscheck.Fail)}, want: Consistent, limits: "needs-message"},
 		{name: "DKIM was named too, and SPF fails for a guess", category: auth, reason: spf, subject: with(reply("550 SPF and DKIM failed"), by(ByReceived)), findings: []Finding{spfIs(dnscheck.Fail)}, want: Consistent, limits: "needs-message sending-address-guessed"},
@@ -143,23 +147,23 @@ func senderJudgements() []judgement {
 		{name: "a certificate that fails a policy which was not fetched", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), fetched, noTLSA}, want: Consistent, limits: "demand-not-seen"},
 		{name: "a certificate that fails a policy which is only tested", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), stsIs(dnscheck.STS{Mode: "testing", MX: []string{"mx1.example.net"}}), noTLSA}, want: Consistent},
 		{name: "the certificate passes what MTA-STS enforces", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, secure), enforce, noTLSA}, want: Cleared},
-		{name: "the policy knows one of two good hosts", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok2, look(StepSMTP, mx1, secure), look(StepSMTP, mx2, secure), enforce, noTLSA}, want: Consistent, limits: "demand-not-seen"},
-		{name: "a good certificate and no policy to hold against it", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, secure), fetched, noTLSA}, want: Consistent, limits: "demand-not-seen"},
-		{name: "we have no authorities to judge by", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemNoRoots)), enforce, noTLSA}, want: Consistent},
+		{name: "the policy knows one of two good hosts", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok2, look(StepSMTP, mx1, secure), look(StepSMTP, mx2, secure), enforce, noTLSA}, want: Inconclusive, limits: "demand-not-seen"},
+		{name: "a good certificate and no policy to hold against it", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, secure), fetched, noTLSA}, want: Inconclusive, limits: "demand-not-seen"},
+		{name: "we have no authorities to judge by", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemNoRoots)), enforce, noTLSA}, want: Inconclusive},
 		{name: "the host that failed was not seen", category: tls, reason: cert, subject: with(bySTS, remote("mx9.example.net", "")), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), enforce, noTLSA}, want: Consistent, limits: "not-all-seen demand-not-seen"},
 		{name: "a laptop is shown the bad certificate", category: tls, reason: cert, subject: with(bySTS), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired), from("198.51.100.200")), enforce, noTLSA}, want: Consistent, limits: "vantage"},
 		{name: "a certificate that is none of those promised", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemDANE)), ee}, want: Confirmed, because: "dane.ok smtp.greets"},
 		{name: "an authority was promised, and names may be the matter", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemDANE)), ta}, want: Consistent, limits: "demand-not-seen"},
 		{name: "what was promised is not signed", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, none), daneIs(dnscheck.DANE{}, 3)}, want: Consistent, limits: "demand-not-seen"},
 		{name: "the certificate is one of those promised", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, vouched), ee}, want: Cleared},
-		{name: "a promise of another host", category: tls, reason: cert, subject: with(byDANE, remote("mx2.example.net", mx2)), findings: []Finding{ok2, look(StepSMTP, mx1, vouched), look(StepSMTP, mx2, secure), ee}, want: Consistent, limits: "demand-not-seen"},
+		{name: "a promise of another host", category: tls, reason: cert, subject: with(byDANE, remote("mx2.example.net", mx2)), findings: []Finding{ok2, look(StepSMTP, mx1, vouched), look(StepSMTP, mx2, secure), ee}, want: Inconclusive, limits: "demand-not-seen"},
 		{name: "a promise of another host binds nobody else", category: tls, reason: cert, subject: with(byDANE, remote("mx2.example.net", mx2)), findings: []Finding{ok2, look(StepSMTP, mx1, vouched), look(StepSMTP, mx2, none), ee}, want: Consistent, limits: "demand-not-seen"},
 		{name: "TLSA records whose signatures are wrong", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, secure), daneIs(dnscheck.DANE{Status: dnscheck.ServFail, Bogus: true})}, want: Confirmed, because: "dane.bogus smtp.greets"},
 		{name: "unusable TLSA records want encryption and no more", category: tls, reason: cert, subject: with(byDANE), findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemSelfSigned)), daneIs(dnscheck.DANE{Authentic: true}, 1)}, want: Cleared},
 		{name: "the reply does not say that DANE was the matter", category: tls, reason: cert, findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemDANE)), ee}, want: Consistent, limits: "test-not-named"},
 		{name: "DANE vouches, which another sender need not ask for", category: tls, reason: cert, findings: []Finding{ok1, look(StepSMTP, mx1, vouched), ee}, want: Consistent, limits: "test-not-named"},
 		{name: "STARTTLS is offered now, with a certificate that a policy refuses", category: tls, reason: plain, findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), enforce, noTLSA}, want: Consistent},
-		{name: "STARTTLS is offered now, with a certificate that an unknown policy may refuse", category: tls, reason: plain, findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), fetched, noTLSA}, want: Consistent},
+		{name: "STARTTLS is offered now, with a certificate that an unknown policy may refuse", category: tls, reason: plain, findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), fetched, noTLSA}, want: Inconclusive},
 		{name: "STARTTLS is offered now, and nobody demands more", category: tls, reason: plain, findings: []Finding{ok1, look(StepSMTP, mx1, bad(smtpcheck.ProblemExpired)), stsIs(dnscheck.STS{Status: dnscheck.NXDomain}), noTLSA}, want: Cleared},
 	}
 }

@@ -56,7 +56,8 @@ func (r *run) publication(ctx context.Context, s Step) []Finding {
 	case CheckDANE:
 		return r.fingerprints(ctx, s)
 	case CheckNS:
-		if mx := r.noWay(); slices.Contains(s.Needs, StepMX) && (mx == nil || mx.MX.Status.Known() || mx.MX.Bogus) {
+		mx := r.noWay()
+		if slices.Contains(s.Needs, StepMX) && (mx == nil || mx.Code != "mx.servfail" && mx.Code != "mx.timeout" || mx.MX.Status.Known()) {
 			return nil
 		}
 		return r.each(s, one, func(t target) Finding {

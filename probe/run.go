@@ -70,7 +70,7 @@ type Runner struct {
 	Policy   Policy
 	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
 	Now      func() time.Time                     // nil is time.Now
-	Progress func(done, total int)                // called as steps end; may be nil
+	Progress func(done, total int)                // called as steps end, also by several at once; may be nil
 
 	Memory Memory // nil: nothing is remembered beyond this Runner
 
@@ -84,7 +84,8 @@ type Runner struct {
 	absent    string                 // see nobody
 }
 
-// host is one address under the name by which its certificate is judged.
+// host is one address under the name, and by the demands, by which its
+// certificate is judged.
 type host struct {
 	visited
 	name string
@@ -591,14 +592,12 @@ func (r *run) located(f Finding) Finding {
 	return f
 }
 
-// visit goes to an address unless that was done already, opt saying what its
-// certificate must be.
 func (r *run) visit(ctx context.Context, at visited, name string, opt smtpcheck.Options) *visit {
 	r.Look.mu.Lock()
 	v, known := r.visits[at]
-	again := false
+	before := false
 	for other := range r.visits {
-		again = again || other.addr == at.addr
+		before = before || other.addr == at.addr
 	}
 	if !known {
 		v = &visit{done: make(chan struct{}), name: name}
@@ -610,11 +609,13 @@ func (r *run) visit(ctx context.Context, at visited, name string, opt smtpcheck.
 		return v
 	}
 	defer close(v.done)
-	if again {
-		r.pause(ctx)
-	}
 	m := recollection(r.Runner, &r.sessions, host{at, name})
-	v.heard = r.recalled(ctx, m, sessionMemory, "", at.addr, func() (heard, bool) { return r.tryTwice(ctx, at.addr, name, opt) })
+	v.heard = r.recalled(ctx, m, sessionMemory, "", at.addr, func() (heard, bool) {
+		if before {
+			r.pause(ctx)
+		}
+		return r.tryTwice(ctx, at.addr, name, opt)
+	})
 	return v
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,8 +115,8 @@ func planFor(domain string, c classify.Category, edits ...func(*Subject)) []Step
 func TestHealthyDomain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)})
-		var ended []int
-		r.Progress = func(done, total int) { ended = append(ended, done*10+total) }
+		var ended atomic.Int64
+		r.Progress = func(int, int) { ended.Add(1) }
 		fs := run1(t, r, planFor("example.net", classify.DNSFailure))
 		if got := summary(fs); got != "mx:mx.ok smtp:smtp.greets" {
 			t.Error(got)
@@ -124,8 +125,8 @@ func TestHealthyDomain(t *testing.T) {
 		if smtp.Args["host"] != "mx1.example.net" || smtp.Target != "203.0.113.25:25" || smtp.Check != CheckSMTP || smtp.Args["local"] != ourIP.String() {
 			t.Errorf("%+v", smtp)
 		}
-		if len(ended) != 5 {
-			t.Errorf("progress %v", ended)
+		if n := ended.Load(); n != 5 {
+			t.Errorf("progress was told %d times", n)
 		}
 	})
 }
@@ -414,7 +415,7 @@ func TestCertificateIsJudgedByTheNameOfTheRefusingHost(t *testing.T) {
 // nothing.
 func TestAnAddressThatTheResolverMadeUpIsNoMailServer(t *testing.T) {
 	for _, x := range []struct{ name, zone, want string }{
-		{"made up", "*.example.com. 300 IN A 203.0.113.80\n*.invalid. 300 IN A 203.0.113.80", "mx:mx.invented smtp:skipped.no-target ns:ns.undecided"},
+		{"made up", "*.example.com. 300 IN A 203.0.113.80\n*.invalid. 300 IN A 203.0.113.80", "mx:mx.invented smtp:skipped.no-target"},
 		{"the domain's own", "*.example.com. 300 IN A 203.0.113.80", "mx:mx.implicit smtp:smtp.refused control:control.ok"},
 	} {
 		t.Run(x.name, func(t *testing.T) {

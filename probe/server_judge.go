@@ -279,7 +279,7 @@ func (j *serverJudge) remedy(f Finding) (int, Advice) {
 		return us(52, "fix-sts", map[string]string{"domain": domain})
 	case "dmarc":
 		if rest == "none" {
-			return us(40, "publish-dmarc", map[string]string{"from": domain, "dmarc": dmarcRecord(domain)})
+			return us(40, "publish-dmarc", map[string]string{"author": domain, "dmarc": dmarcRecord(domain)})
 		}
 		return us(45, "fix-dmarc", map[string]string{"domain": domain})
 	case "tls":

@@ -80,6 +80,7 @@ func explain(c *classify.Classifier, query string) report.Explanation {
 func model() *bounce.Report {
 	return &bounce.Report{
 		ReportingHost: "mail.example.org",
+		Original:      bounce.Original{From: "someone@example.org", DKIM: []bounce.DKIMKey{{Domain: "example.org", Selector: "s"}}},
 		Failures: []bounce.Failure{{
 			Recipient: "someone@example.net", Sender: "someone@example.org",
 			Remote: bounce.Host{Name: "mx.example.net"},

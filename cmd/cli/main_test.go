@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"diagnose/classify"
 	"diagnose/classify/bounce"
 	"diagnose/cmd/report"
+	"diagnose/dnscheck"
 	"diagnose/probe"
 )
 
@@ -139,6 +141,7 @@ helo = "mail.example.org"
 relayhost = "relay.example.org"
 [dns]
 resolvers = ["192.0.2.53"]
+compare = ["192.0.2.54"]
 [probe]
 controls = ["mx.example.com"]
 timeout = "20s"
@@ -159,8 +162,8 @@ func TestTheConfigurationFillsWhatNoFlagSays(t *testing.T) {
 	a.Getenv = func(n string) string { return map[string]string{"KEY": " secret\n"}[n] }
 	keys, _ := a.keys()
 	ours, _ := a.ours()
-	got := fmt.Sprintln(a.opt.resolvers, a.opt.controls, a.opt.timeout, a.opt.allow, a.opt.lists, a.words.Lang, keys, ours)
-	want := "[192.0.2.53] [mx.example.com] 20s [10.0.0.0/8] lists.toml zh-TW map[dq.example.com:secret] {[192.0.2.25] [example.org] mail.example.org [example.com] relay.example.org}\n"
+	got := fmt.Sprintln(a.opt.resolvers, a.opt.compare, a.opt.controls, a.opt.timeout, a.opt.allow, a.opt.lists, a.words.Lang, keys, ours)
+	want := "[192.0.2.53] [192.0.2.54] [mx.example.com] 20s [10.0.0.0/8] lists.toml zh-TW map[dq.example.com:secret] {[192.0.2.25] [example.org] mail.example.org [example.com] relay.example.org}\n"
 	if got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
 	}
@@ -177,6 +180,51 @@ func TestFlagsWinOverTheConfiguration(t *testing.T) {
 	want := "[198.51.100.53] [mx.example.net] 5s [all] +own.toml en {[198.51.100.25] [example.com] mx.example.com [example.com] relay.example.org}\n"
 	if got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
+	}
+}
+
+func TestNobodyIsComparedWithUnlessThatIsWanted(t *testing.T) {
+	for _, tt := range []struct {
+		compare  []string
+		unwanted bool
+		servers  string
+	}{
+		{nil, false, "[1.1.1.1:53 9.9.9.9:53]"},
+		{nil, true, ""},
+		{[]string{"none"}, false, ""},
+		{[]string{"192.0.2.53", "[2001:db8::53]:5353"}, true, "[192.0.2.53:53 [2001:db8::53]:5353]"},
+	} {
+		var a app
+		a.opt.compare = tt.compare
+		r, err := a.second(tt.unwanted)
+		got := ""
+		if client, ok := r.(*dnscheck.Client); ok {
+			got = fmt.Sprint(client.Servers)
+		}
+		if err != nil || got != tt.servers {
+			t.Errorf("%v: %s, %v", tt.compare, got, err)
+		}
+	}
+}
+
+func TestABoundAddressIsDialledFromWhateverTheProtocol(t *testing.T) {
+	server, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	from := dialFrom{netip.MustParseAddrPort("127.0.0.7:0")}
+	for _, there := range []net.Addr{server.LocalAddr(), listener.Addr()} {
+		conn, err := from.DialContext(t.Context(), there.Network(), there.String())
+		if err != nil || !strings.HasPrefix(conn.LocalAddr().String(), "127.0.0.7:") {
+			t.Fatalf("%s: %v, %v", there.Network(), conn, err)
+		}
+		conn.Close()
 	}
 }
 

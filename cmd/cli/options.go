@@ -28,18 +28,17 @@ import (
 
 // options are the flags as they were given.
 type options struct {
-	probe, rcpt, lines, dnsOnly, nagios bool
-	authoritative                       bool
-	output, lang, colour, letter        string
-	resolvers, compare                  []string
-	ourDomains, allow, controls         []string
-	sendingIP, bind, helo               string
-	lists, rules, config                string
-	port                                uint16
-	timeout                             time.Duration
-	jobs                                int
-	server                              serverFlags
-	file                                configFile
+	probe, rcpt, lines, dnsOnly, nagios             bool
+	output, lang, colour, letter                    string
+	resolvers, compare, ourDomains, allow, controls []string
+	sendingIP, bind, helo                           string
+	lists, rules, config                            string
+	port                                            uint16
+	timeout                                         time.Duration
+	authoritative                                   bool
+	server                                          serverFlags
+	jobs                                            int
+	file                                            configFile
 }
 
 // configFile is diagnose.toml. Flags win over it.
@@ -346,7 +345,7 @@ func (a *app) runner() (*probe.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	second, err := a.second(chosen)
+	second, err := a.second(chosen || len(servers) == 0)
 	if err != nil {
 		return nil, err
 	}
@@ -447,13 +446,13 @@ func addresses(flag string, values []string) (servers []netip.AddrPort, err erro
 // publicResolvers are of two operators who answer everybody.
 var publicResolvers = []string{"1.1.1.1", "9.9.9.9"}
 
-// second is the resolver to compare ours with: the named one or, where ours is
-// the system's, a public one. Who names a resolver may have names that are
+// second is the resolver to compare ours with: the named one, else a public
+// one unless that is unwanted. Who names a resolver may have names that are
 // nobody else's business, and is asked to name the other too.
-func (a *app) second(chosen bool) (dnscheck.Resolver, error) {
+func (a *app) second(unwanted bool) (dnscheck.Resolver, error) {
 	named := a.opt.compare
 	switch {
-	case len(named) == 1 && named[0] == "none", len(named) == 0 && chosen:
+	case len(named) == 1 && named[0] == "none", len(named) == 0 && unwanted:
 		return nil, nil
 	case len(named) == 0:
 		named = publicResolvers

@@ -46,6 +46,12 @@ const zones = `
 	half.example.net.   300 IN MX  20 gone.example.net.
 	example.org.        300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	mail.example.org.   300 IN A   127.0.0.1
+	example.org.        300 IN MX  10 mail.example.org.
+	example.org.        300 IN TXT "v=spf1 ip4:192.0.2.25 -all"
+	_dmarc.example.org. 300 IN TXT "v=DMARC1; p=none"
+	_dmarc.example.com. 300 IN TXT "v=DMARC1; p=reject"
+	lame.example.net.   300 IN NS  ns.lame.example.net.
+	ns.lame.example.net. 300 IN A  192.0.2.53
 	2.0.192.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	0.0.127.in-addr.arpa.     300 IN SOA ns.example.org. admin.example.org. 1 1 1 1 60
 	1.0.0.127.in-addr.arpa.   300 IN PTR mail.example.org.
@@ -68,6 +74,8 @@ func TestStories(t *testing.T) {
 	dns.Sign(strings.Fields(record)[0])
 	dns.Fault("broken.example", dnstest.ServFail)
 	dns.Fault("_dmarc.broken.example", dnstest.ServFail)
+	dns.Fault("lame.example.net MX", dnstest.ServFail)
+	other := dnstest.New(t, zones+"gone.example.net. 300 IN MX 10 mx.example.net.")
 	dns.Fault("3.0.0.127.in-addr.arpa", dnstest.ServFail)
 	port := func(of interface{ Port() uint16 }) string { return strconv.Itoa(int(of.Port())) }
 	good := smtptest.Healthy(t, smtptest.Options{Name: "mx.example.net", Size: 10 << 20})
@@ -80,9 +88,9 @@ func TestStories(t *testing.T) {
 		return "550 5.1.1 <" + mailbox + ">: Recipient address rejected: User unknown"
 	}})
 	vars := map[string]string{
-		"DNS": dns.Addr().String(), "OUTER": outer.Addr().String(), "RELAY": port(smtptest.Healthy(t, smtptest.Options{Rcpt: func(string) string { return "250 2.1.5 Ok" }})),
+		"OUTER": outer.Addr().String(), "RELAY": port(smtptest.Healthy(t, smtptest.Options{Rcpt: func(string) string { return "250 2.1.5 Ok" }})),
 		"PROMISED": strconv.Itoa(int(promised)),
-		"CONTROL":  good.String(), "SMTP": port(good),
+		"DNS":      dns.Addr().String(), "OTHER": other.Addr().String(), "CONTROL": good.String(), "SMTP": port(good),
 		"MAILBOXES": port(mailboxes),
 		"REFUSES":   port(smtptest.Greeting(t, "554 5.7.1 no service for you \x1b[2J")),
 		"CLOSED":    port(smtptest.Closed(t)),
