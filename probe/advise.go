@@ -310,6 +310,16 @@ func (a adviser) args() map[string]string {
 	return m
 }
 
+// privateForm is what can be done about a reputation that only its operator
+// knows: its form and, where none is known, the people behind it.
+func (a adviser) privateForm(args map[string]string) []Advice {
+	form := []Advice{{PartyOurServer, "provider-form", args}}
+	if args["reference"] == "" {
+		form = append(form, Advice{PartyOurServer, "ask-postmaster", args})
+	}
+	return form
+}
+
 // linkIn is the first page that a reply points to: a reputation that no DNS
 // query shows usually names its own form.
 func linkIn(reply string) string {
@@ -407,7 +417,7 @@ func (a adviser) byCategory() []Advice {
 		case party == PartyRemote:
 			return []Advice{to(PartyRemote, "accept-domain")}
 		case a.reason() == classify.ReasonPrivateList:
-			return []Advice{to(PartyOurServer, "provider-form")}
+			return a.privateForm(args)
 		}
 		return []Advice{to(PartyOurServer, "ask-postmaster")}
 	case classify.ConnectionFailed:
@@ -427,7 +437,10 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartySender, "split-recipients")}
 	case classify.Blocklisted:
-		return []Advice{to(a.partyOfListing(), a.listAdvice())}
+		if code := a.listAdvice(); code != "provider-form" {
+			return []Advice{to(a.partyOfListing(), code)}
+		}
+		return a.privateForm(args)
 	case classify.SenderDNS:
 		return []Advice{to(PartyOurServer, a.senderDNSAdvice())}
 	case classify.RateLimited:
