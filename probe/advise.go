@@ -16,7 +16,11 @@ import (
 // Advise says whose it is to act and what each side should do, from the
 // classification and, where it was looked, from the verdict; v may be nil.
 func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
-	a := adviser{c: &c, s: &s, v: v, near: s.near()}
+	a := adviser{c: &c, s: &s, v: v}
+	switch a.category() {
+	case classify.UnknownRecipient, classify.DNSFailure, classify.ConnectionFailed: // what a mistyped domain leads to
+		a.near = s.near()
+	}
 	return a.party(), a.advice()
 }
 
@@ -25,7 +29,7 @@ type adviser struct {
 	s *Subject
 	v *Verification
 
-	near string // as Subject.near
+	near string // as Subject.near, where it explains the category
 }
 
 // category is the one to act upon: that of the observations where they
