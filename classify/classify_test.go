@@ -15,6 +15,9 @@ import (
 )
 
 func TestBuiltInRulesAreProved(t *testing.T) {
+	if _, err := read(builtIn, "rules", true); err != nil {
+		t.Error(err)
+	}
 	for _, fault := range Default().Prove() {
 		t.Error(fault)
 	}
