@@ -74,6 +74,7 @@ func compile(pattern string) (*automaton, error) {
 	if err != nil {
 		return nil, err
 	}
+	prog.Inst = slices.Clone(prog.Inst) // it was grown by doubling
 	a := &automaton{prog: prog, bounds: bounds(prog), states: map[string]*state{}, met: make([]bool, len(prog.Inst))}
 	a.kinds = make([]kind, 1, len(a.bounds)+1)
 	for _, r := range a.bounds {
@@ -92,8 +93,10 @@ func bounds(prog *syntax.Prog) []rune {
 		if len(in.Rune) == 1 {
 			r := in.Rune[0]
 			b = append(b, r, r+1)
-			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-				b = append(b, f, f+1)
+			if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
+				for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+					b = append(b, f, f+1)
+				}
 			}
 			continue
 		}
@@ -102,7 +105,7 @@ func bounds(prog *syntax.Prog) []rune {
 		}
 	}
 	slices.Sort(b)
-	return slices.Compact(b)
+	return slices.Clone(slices.Compact(b)) // without the room for what was said twice
 }
 
 // read gives the run and the length of the character at i; at the end of the

@@ -15,6 +15,9 @@ import (
 )
 
 func TestBuiltInRulesAreProved(t *testing.T) {
+	if _, err := read(builtIn, "rules", true); err != nil {
+		t.Error(err)
+	}
 	for _, fault := range Default().Prove() {
 		t.Error(fault)
 	}
@@ -137,7 +140,7 @@ func TestGuide(t *testing.T) {
 	}
 }
 
-// testdata/paraphrases.txt says each category in words that are no server's own.
+// testdata/paraphrases.txt says each category in words that no rule gives as its example.
 func TestOtherWordsForTheSame(t *testing.T) {
 	text, err := os.ReadFile("testdata/paraphrases.txt")
 	if err != nil {
@@ -177,6 +180,7 @@ func TestWordsThatMislead(t *testing.T) {
 		{"a 550 that is a rate", 13, said("550 Domain frequency limited")},
 		{"a reply within a reply: the last one", 1, said("550 550 5.7.1 relaying denied by host a said: 550 5.1.1 no such user")},
 		{"a callout's inner reply speaks of us", 12, said("550-Verification failed for <a@example.org> 550-Called: 192.0.2.1 550-Response: 550 5.1.1 <a@example.org>: User unknown 550 Sender verify failed")},
+		{"so does that of a Postfix", 12, said("550 5.1.7 <a@example.org>: Sender address rejected: undeliverable address: host mx.example.org[192.0.2.9] said: 550 5.1.1 no such user")},
 		{"not welcome: the message", 4, said("550 this message is not welcome")},
 		{"not welcome: the domain", 8, said("550 your domain is not welcome here")},
 		{"no welcome message", 9, said("No welcome message from 192.0.2.1")},
@@ -321,10 +325,17 @@ func TestStatusAloneIsWeak(t *testing.T) {
 
 func TestCodeAloneGoesByTheStage(t *testing.T) {
 	c := Default()
-	for stage, want := range map[bounce.Stage]Category{"": Unknown, bounce.StageRcpt: UnknownRecipient, bounce.StageEndOfData: Filtered, bounce.StageGreeting: Rejected} {
-		got := c.Classify(said("550 no", at(stage)))
-		if got.Category != want || got.Confidence != Weak || len(got.Rivals) == 0 {
-			t.Errorf("550 at %q is %s, %s, rivals %v; want %s", stage, got.Slug, got.Confidence, got.Rivals, want.Slug())
+	for _, tt := range []struct {
+		text  string
+		stage bounce.Stage
+		want  Category
+	}{
+		{"550 no", "", Unknown}, {"550 no", bounce.StageRcpt, UnknownRecipient}, {"550 no", bounce.StageEndOfData, Filtered}, {"550 no", bounce.StageGreeting, Rejected},
+		{"421 no", "", Unknown}, {"421 no", bounce.StageGreeting, RateLimited}, {"421 no", bounce.StageEndOfData, RemoteFault},
+	} {
+		got := c.Classify(said(tt.text, at(tt.stage)))
+		if got.Category != tt.want || got.Confidence != Weak || len(got.Rivals) == 0 {
+			t.Errorf("%s at %q is %s, %s, rivals %v; want %s", tt.text, tt.stage, got.Slug, got.Confidence, got.Rivals, tt.want.Slug())
 		}
 	}
 }

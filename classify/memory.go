@@ -7,23 +7,24 @@ import (
 	"sync/atomic"
 )
 
-// The bounds of a memory: 4096 questions of at most 2 KiB each.
+// The bounds of a memory: 2048 places for two questions each, of at most 2 KiB.
 const (
-	maxRemembered = 1 << 12
-	maxQuestion   = 2 << 10
+	maxPlaces   = 1 << 11
+	maxQuestion = 2 << 10
 )
 
 // memory keeps answers, since a server refuses mail after mail in the same
-// words. A question has one place in it, where the next one that falls there
-// drives it out.
+// words. A question has one place in it, where the second next that falls
+// there drives it out.
 type memory struct {
 	seed   maphash.Seed
-	places [maxRemembered]place
+	places [maxPlaces]place
 }
 
+// place has what came to it last before what came earlier.
 type place struct {
-	asked  atomic.Uint64 // hash of the question that came last
-	answer atomic.Pointer[answer]
+	asked   [2]atomic.Uint64 // hashes of questions
+	answers [2]atomic.Pointer[answer]
 }
 
 // answer does not change once it is kept.
@@ -34,28 +35,35 @@ type answer struct {
 
 func (m *memory) place(q *question) (p *place, hash uint64) {
 	hash = maphash.Comparable(m.seed, *q)
-	return &m.places[hash%maxRemembered], hash
+	return &m.places[hash%maxPlaces], hash
 }
 
 // recall gives the answer to a question; nil where it is not known. Most
-// questions come once: again says whether this one was the last to be asked
-// here, and its answer is worth keeping.
+// questions come once: again says whether this one was among the last two
+// to be asked here, and its answer is worth keeping.
 func (m *memory) recall(q *question) (known *answer, again bool) {
 	if len(q.reply.Text)+len(q.text) > maxQuestion {
 		return nil, false
 	}
 	p, hash := m.place(q)
-	if a := p.answer.Load(); a != nil && a.question == *q {
-		return a, true
+	for i := range p.answers {
+		if a := p.answers[i].Load(); a != nil && a.question == *q {
+			return a, true
+		}
 	}
-	again = p.asked.Load() == hash
-	p.asked.Store(hash)
+	last := p.asked[0].Load()
+	again = last == hash || p.asked[1].Load() == hash
+	if last != hash {
+		p.asked[1].Store(last)
+		p.asked[0].Store(hash)
+	}
 	return nil, again
 }
 
 func (m *memory) keep(a *answer) {
 	p, _ := m.place(&a.question)
-	p.answer.Store(a)
+	p.answers[1].Store(p.answers[0].Load())
+	p.answers[0].Store(a)
 }
 
 // clone frees the question from the mail that its strings may be parts of.

@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
@@ -74,6 +75,32 @@ func TestMemoryHoldsNoMail(t *testing.T) {
 		from, at := uintptr(unsafe.Pointer(unsafe.StringData(mail))), uintptr(unsafe.Pointer(unsafe.StringData(s)))
 		if at >= from && at < from+uintptr(len(mail)) {
 			t.Errorf("%q is a part of the mail", s)
+		}
+	}
+}
+
+func TestTwoQuestionsOfOnePlaceAreBothRemembered(t *testing.T) {
+	c := Default()
+	failure := func(i int) bounce.Failure { return bounce.Failure{Text: "user unknown " + strconv.Itoa(i)} }
+	place := func(i int) *place {
+		f := failure(i)
+		q := ask(&f)
+		p, _ := c.memory.place(&q)
+		return p
+	}
+	other := 1
+	for place(other) != place(0) {
+		other++
+	}
+	for range 2 {
+		c.Classify(failure(0))
+		c.Classify(failure(other))
+	}
+	for _, i := range []int{0, other} {
+		f := failure(i)
+		q := ask(&f)
+		if known, _ := c.memory.recall(&q); known == nil {
+			t.Errorf("%d is not known", i)
 		}
 	}
 }

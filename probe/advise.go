@@ -16,7 +16,11 @@ import (
 // Advise says whose it is to act and what each side should do, from the
 // classification and, where it was looked, from the verdict; v may be nil.
 func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
-	a := adviser{c: &c, s: &s, v: v, near: s.near()}
+	a := adviser{c: &c, s: &s, v: v}
+	switch a.category() {
+	case classify.UnknownRecipient, classify.DNSFailure, classify.ConnectionFailed: // what a mistyped domain leads to
+		a.near = s.near()
+	}
 	return a.party(), a.advice()
 }
 
@@ -25,7 +29,7 @@ type adviser struct {
 	s *Subject
 	v *Verification
 
-	near string // as Subject.near
+	near string // as Subject.near, where it explains the category
 }
 
 // category is the one to act upon: that of the observations where they
@@ -324,6 +328,16 @@ func (a adviser) args() map[string]string {
 	return m
 }
 
+// privateForm is what can be done about a reputation that only its operator
+// knows: its form and, where none is known, the people behind it.
+func (a adviser) privateForm(args map[string]string) []Advice {
+	form := []Advice{{PartyOurServer, "provider-form", args}}
+	if args["reference"] == "" {
+		form = append(form, Advice{PartyOurServer, "ask-postmaster", args})
+	}
+	return form
+}
+
 // linkIn is the first page that a reply points to: a reputation that no DNS
 // query shows usually names its own form.
 func linkIn(reply string) string {
@@ -422,7 +436,7 @@ func (a adviser) byCategory() []Advice {
 		case party == PartyRemote:
 			return []Advice{to(PartyRemote, "accept-domain")}
 		case a.reason() == classify.ReasonPrivateList:
-			return []Advice{to(PartyOurServer, "provider-form")}
+			return a.privateForm(args)
 		}
 		return []Advice{to(PartyOurServer, "ask-postmaster")}
 	case classify.ConnectionFailed:
@@ -442,7 +456,10 @@ func (a adviser) byCategory() []Advice {
 		}
 		return []Advice{to(PartySender, "split-recipients")}
 	case classify.Blocklisted:
-		return []Advice{to(a.partyOfListing(), a.listAdvice())}
+		if code := a.listAdvice(); code != "provider-form" {
+			return []Advice{to(a.partyOfListing(), code)}
+		}
+		return a.privateForm(args)
 	case classify.SenderDNS:
 		return []Advice{to(PartyOurServer, a.senderDNSAdvice())}
 	case classify.RateLimited:

@@ -113,6 +113,9 @@ func replyStart(s string) int {
 	from := -1
 	for i, w := said.find(s, 0); i >= 0; i, w = said.find(s, i+1) {
 		if end := i + len(said.words[w]); strings.TrimSpace(s[end:]) != "" {
+			if containsFold(s[:i], "sender address rejected") {
+				break // what the sender's own server said to a callout is no answer to us
+			}
 			from = max(from, end)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,18 +150,47 @@ func folder(dir string, yield func(input) bool) bool {
 }
 
 func files(dir string, yield func(input) bool) bool {
-	entries, err := os.ReadDir(dir) // what could be read of it, too
+	entries, err := list(dir)
 	if err != nil && !yield(input{name: dir, err: err}) {
 		return false
 	}
 	inside := strings.TrimSuffix(filepath.Join(dir, "x"), "x")
 	for _, e := range entries {
-		name := inside + e.Name()
-		if e.IsDir() && !files(name, yield) || e.Type().IsRegular() && !yield(input{name: name}) {
+		if e.folder && !files(inside+e.name, yield) || !e.folder && !yield(input{name: inside + e.name}) {
 			return false
 		}
 	}
 	return true
+}
+
+// listed is a folder or a regular file.
+type listed struct {
+	name   string
+	folder bool
+}
+
+// list gives the entries of a folder by name, also where it could not be read
+// to its end. A maildir may have a million, so no more is kept of each.
+func list(dir string) (entries []listed, err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for err == nil {
+		var some []fs.DirEntry
+		some, err = f.ReadDir(512)
+		for _, e := range some {
+			if e.IsDir() || e.Type().IsRegular() {
+				entries = append(entries, listed{e.Name(), e.IsDir()})
+			}
+		}
+	}
+	slices.SortFunc(entries, func(a, b listed) int { return strings.Compare(a.name, b.name) })
+	if err == io.EOF {
+		err = nil
+	}
+	return entries, err
 }
 
 var errNoMail = errors.New("no file in this folder")
