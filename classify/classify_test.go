@@ -290,6 +290,7 @@ func TestListThatTheReplyNames(t *testing.T) {
 		{"554 5.7.1 Client host [192.0.2.9] blocked using BL.Example.com", "bl.example.com", ""},
 		{"554 5.7.1 Client host [192.0.2.25] blocked using dnsbl.example.net", "dnsbl.example.net", ""},
 		{"554 Host found in DNS blacklist at rbl.example.net", "rbl.example.net", ""},
+		{"550 rejected because 192.0.2.9 is in a black list at dnsbl.example.net", "dnsbl.example.net", ""},
 		{"550 192.0.2.9 is listed in dnsbl-2.uceprotect.net", "dnsbl-2.uceprotect.net", ""},
 		{"550 192.0.2.44 is blacklisted, see http://www.spamhaus.org/query/bl?ip=192.0.2.44", "zen.spamhaus.org", ""},
 		{"553 http://cbl.abuseat.org/lookup.cgi?ip=192.0.2.46", "zen.spamhaus.org", ""},

@@ -19,7 +19,7 @@ const (
 
 // namedZone finds a zone that is not in the table: what a server says that it
 // used is a list of somebody's.
-const namedZone = `(?:block(?:ed|listed)|blacklisted|listed|found|rejected|refused|deferred) (?:using|in|at|by|on|via) (?:the )?(?:lookup site |dns(?:bl| blacklist)? (?:at )?)?['"(]?[a-z0-9_-]+(?:\.[a-z0-9_-]+)+`
+const namedZone = `(?:block(?:ed|listed)|blacklisted|(?:block|black) ?list|listed|found|rejected|refused|deferred) (?:using|in|at|by|on|via) (?:the )?(?:lookup site |dns(?:bl| blacklist)? (?:at )?)?['"(]?[a-z0-9_-]+(?:\.[a-z0-9_-]+)+`
 
 // list finds the block list that a text names. Of several that it knows, the
 // one with the longest name is the most exact ("zen.spamhaus.org" beside

@@ -96,6 +96,8 @@ func (v *view) judgeConnection() {
 	case len(withCode(v.sessions, good...)) > 0 && len(known(v.sessions)) > len(withCode(v.sessions, good...)):
 		v.limit("hosts-differ", nil)
 		v.is(Consistent, known(v.sessions)...)
+	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && busyAgain(v.s.Failure.Reply, at):
+		v.is(Confirmed, at...)
 	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && v.contradicted(classify.Rejected, at...):
 	case len(failed) > 0 && len(failed) == len(v.sessions):
 		v.unreachable(failed)
@@ -105,6 +107,15 @@ func (v *view) judgeConnection() {
 		v.see(withCode(at, "smtp.greeting-rejected")...)
 		v.undecided()
 	}
+}
+
+// busyAgain says whether what a server greeted us with, and does again, is that
+// it has no time for anybody.
+func busyAgain(said bounce.Reply, at []Finding) bool {
+	return said.Code/100 == 4 && !slices.ContainsFunc(at, func(f Finding) bool {
+		r := f.Session.Refusal()
+		return r.Code != said.Code || !localError(r)
+	})
 }
 
 // unreachable judges that nobody answered: theirs where the control hosts of

@@ -26,6 +26,8 @@ func (v *view) judgeDNS() {
 		v.judgeSilence()
 	case v.brokenHostNamed():
 		v.is(Confirmed, *v.mx)
+	case v.onlyAddresses():
+		v.is(Consistent, *v.mx)
 	case v.deadServers() && v.contradicted(classify.ConnectionFailed, append(v.connectFailures(), *v.mx)...):
 		// It resolves and nobody answers while others do: what the bounce
 		// called a DNS error is a dead server, or the wrong domain.
@@ -95,6 +97,13 @@ func (v *view) deadServers() bool {
 	failed := v.connectFailures()
 	return v.allSeen() && len(failed) > 0 && len(failed) == len(v.sessions) &&
 		!slices.ContainsFunc(failed, func(f Finding) bool { return v.port25(f) != "open" })
+}
+
+// onlyAddresses says whether every MX is an address where a name belongs (RFC
+// 5321 section 5.1): Exim sends nothing there, while others do.
+func (v *view) onlyAddresses() bool {
+	return v.mx.MX != nil && !v.mx.MX.Implicit && len(v.mx.MX.Hosts) > 0 &&
+		!slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool { return !h.IsAddress })
 }
 
 // brokenHostNamed says whether the reply names one of the MX hosts that do

@@ -146,6 +146,12 @@ func TestReplyIsToldFromTheReportsOwnWords(t *testing.T) {
 		{"host mx.example.net[203.0.113.25] said: 554 5.7.1 Client host [192.0.2.9] blocked (in reply to MAIL FROM command)",
 			Failure{Stage: StageMail, Reply: Reply{554, "5.7.1", "554 5.7.1 Client host [192.0.2.9] blocked"}, Text: "host mx.example.net[203.0.113.25] said (in reply to MAIL FROM command)",
 				Remote: Host{"mx.example.net", ip("203.0.113.25")}, SendingIP: ip("192.0.2.9")}},
+		{"host mx.example.net[203.0.113.25] refused to talk\n    to me: 554 No service", // folded by Postfix
+			Failure{Action: ActionFailed, Stage: StageGreeting, Reply: Reply{554, "", "554 No service"}, Text: "host mx.example.net[203.0.113.25] refused to talk to me",
+				Remote: Host{"mx.example.net", netip.MustParseAddr("203.0.113.25")}}},
+		{"host mx.example.net[203.0.113.25] said: 451 4.7.1 Wait (in reply\n    to RCPT TO command)",
+			Failure{Action: ActionFailed, Stage: StageRcpt, Reply: Reply{451, "4.7.1", "451 4.7.1 Wait"}, Text: "host mx.example.net[203.0.113.25] said (in reply to RCPT TO command)",
+				Remote: Host{"mx.example.net", netip.MustParseAddr("203.0.113.25")}}},
 		{"host mx.example.net[203.0.113.25] refused to talk to me: 450 4.7.1 [EAB] 554 too many",
 			Failure{Stage: StageGreeting, Reply: Reply{450, "4.7.1", "450 4.7.1 [EAB] 554 too many"}, Text: "host mx.example.net[203.0.113.25] refused to talk to me",
 				Remote: Host{"mx.example.net", ip("203.0.113.25")}}},

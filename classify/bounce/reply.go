@@ -38,7 +38,7 @@ func hear(s string, remote bool) (f Failure) {
 	s = normalize(strings.ReplaceAll(s, "ERROR_CODE :", "")) // Zoho labels code and status
 	from := replyStart(s)
 	status := leadingStatus(s[clippedCode(s):])
-	if from < 0 && (remote || status != "") && !unspoken(stages.of(s)) {
+	if from < 0 && (remote || status != "") && !unspoken(stages.of(unfold(s))) {
 		from = 0
 	}
 	if from < 0 {
@@ -104,8 +104,9 @@ func clientAddress(s string) netip.Addr {
 // hearAround takes stage and remote host from the words around a reply.
 func (f *Failure) hearAround(head, tail string) {
 	head = head[max(0, len(head)-maxAround):]
-	f.Stage = stages.of(tail[:min(len(tail), maxAround)], head)
-	f.Remote = namedHost(unfold(head))
+	tail, head = unfold(tail[:min(len(tail), maxAround)]), unfold(head)
+	f.Stage = stages.of(tail, head)
+	f.Remote = namedHost(head)
 }
 
 // replyStart finds where the remote begins to speak, -1 where it does not.
@@ -285,13 +286,16 @@ func replyEnd(s string, from int) int {
 	return to
 }
 
+// maxFold is more than what a line is folded by.
+const maxFold = 32
+
 // isTail tells whether s, which begins as all of them do, is one.
 func isTail(s string) bool {
 	switch s[0] {
 	case '\n':
 		return slices.ContainsFunc(tails, func(words string) bool { return hasPrefixFold(s[1:], words) })
 	case '(':
-		return hasPrefixFold(s, "(in reply to")
+		return hasPrefixFold(s, "(in") && hasPrefixFold(unfold(s[:min(len("(in reply to")+maxFold, len(s))]), "(in reply to")
 	}
 	return strings.HasPrefix(s, "##")
 }

@@ -1,6 +1,8 @@
 package realtest
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -61,18 +63,12 @@ const rcpt = "--rcpt"
 
 // now is a look while the cause stands.
 func now(verdict, party, saw string, flags ...string) look {
-	return look{name: "now", truth: -1, flags: flags, want: want{verdict, party, saw}}
+	return look{name: "now", truth: -1, flags: flags, want: want{0, verdict, party, saw}}
 }
 
 // fixed is a look after the cause was mended.
 func fixed(verdict, party, saw string, flags ...string) look {
-	return look{name: "fixed", in: &state{}, flags: flags, want: want{verdict, party, saw}}
-}
-
-// then is another look in the same state.
-func (l look) then(verdict, party, saw string, flags ...string) look {
-	l.in, l.flags, l.want, l.exim = nil, flags, want{verdict, party, saw}, want{}
-	return l
+	return look{name: "fixed", in: &state{}, flags: flags, want: want{0, verdict, party, saw}}
 }
 
 // after gives the state that counts as mended, where it is not the usual one.
@@ -83,12 +79,13 @@ func (l look) after(s state) look {
 
 // instead is a look while something else stands in the way.
 func instead(category int, s state, verdict, party, saw string, flags ...string) look {
-	return look{name: "instead", in: &s, truth: category, flags: flags, want: want{verdict, party, saw}}
+	return look{name: "instead", in: &s, truth: category, flags: flags, want: want{0, verdict, party, saw}}
 }
 
-// byExim says what the bounce of our Exim is worth, in place of that.
-func (l look) byExim(verdict, party, saw string) look {
-	l.exim = want{verdict, party, saw}
+// byExim says what the bounce of our Exim is worth, and called, in place of
+// that: it keeps the cause to itself where trying again might have helped.
+func (l look) byExim(category int, verdict, party, saw string) look {
+	l.exim = want{category, verdict, party, saw}
 	return l
 }
 
@@ -96,13 +93,14 @@ func (l look) byExim(verdict, party, saw string) look {
 type place struct {
 	bounceCase
 	addr string
+	dkim string // the record of the key that our Exim signs with
 	in   state
 }
 
 func (p *place) domain() string { return p.label + ".example" }
 
 func (p *place) fill(text string) string {
-	return strings.NewReplacer("{d}", p.domain(), "{o}", p.label+".example.org", "{ip}", p.addr).Replace(text)
+	return strings.NewReplacer("{d}", p.domain(), "{o}", p.label+".example.org", "{ip}", p.addr, "{dkim}", p.dkim).Replace(text)
 }
 
 func (p *place) records(s state) string {
@@ -127,6 +125,15 @@ func (p *place) enter(t *testing.T, w *world, s state) {
 	}
 	if p.records(s) != p.records(p.in) {
 		w.names.set(t, "example", p.label, p.records(s))
+		if s.dns == "" { // a failure may be remembered for some seconds
+			eventually(t, "address of "+p.domain(), func(ctx context.Context) error {
+				if _, err := resolver.LookupMX(ctx, p.domain()+"."); err != nil {
+					return err
+				}
+				_, err := resolver.LookupHost(ctx, "mx."+p.domain()+".")
+				return err
+			})
+		}
 	}
 	if p.ownRecords(s) != p.ownRecords(p.in) {
 		w.names.set(t, "example.org", p.label, p.ownRecords(s))
@@ -183,7 +190,7 @@ func (p *place) try(t *testing.T, w *world) {
 	for _, s := range p.senders() {
 		path := s.bounce(t, m.to[len(m.to)-1])
 		if text := unfolded(read(t, path)); !regexp.MustCompile(p.says).MatchString(text) {
-			t.Fatalf("the bounce does not say %q:\n%s", p.says, read(t, path))
+			t.Fatalf("the bounce does not say %q:\n%s", p.says, report(t, path))
 		}
 		bounces[s.name] = path
 	}
@@ -205,12 +212,27 @@ func (p *place) try(t *testing.T, w *world) {
 				if s.name == "exim" && l.exim != (want{}) {
 					wanted = l.exim
 				}
+				wanted.category = cmp.Or(wanted.category, p.category)
 				got := diagnose(t, s, bounces[s.name], slices.Concat(allow, l.flags)...)
-				got.check(t, p.category, wanted)
+				got.check(t, wanted)
 				w.tally.add(t, p, l, got)
+				if t.Failed() {
+					t.Log(report(t, bounces[s.name]))
+				}
 			})
 		}
 	}
+}
+
+// report is what a bounce says before it returns the message.
+func report(t *testing.T, path string) string {
+	t.Helper()
+	text := read(t, path)
+	if i := strings.Index(text, "Final-Recipient:"); i >= 0 {
+		i += strings.Index(text[i:], "\n\n")
+		return text[:i]
+	}
+	return text
 }
 
 // unfolded joins the lines that a server folds its report at.
@@ -296,7 +318,9 @@ func tryCases(t *testing.T) {
 	w.lists = startLists(t)
 	places := settle(w, os.Getenv(extentVar) != "all")
 	var hosts []string
+	dkim := makeDKIM(t)
 	for _, p := range places {
+		p.dkim = dkim
 		hosts = append(hosts, "mx."+p.domain())
 	}
 	makeCertificates(t, hosts...)
@@ -315,6 +339,7 @@ func tryCases(t *testing.T) {
 	for _, r := range w.remotes {
 		r.start(t)
 	}
+	start(t, within("remote-postfix", lab("sbin/opendmarc"), "-f", "-c", workDir+"/postfix/opendmarc.conf")...)
 	startControls(t)
 	startSenders(t)
 

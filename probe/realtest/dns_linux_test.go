@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,6 +40,7 @@ type names struct {
 
 	mu     sync.Mutex
 	serial int // of all zones; each change takes the next
+	signed int // how often a zone was
 	base   map[string]string
 	added  map[string]map[string]string // by zone and label
 }
@@ -49,6 +52,10 @@ func startNames(t *testing.T) *names {
 		n.base[zone] = read(t, filepath.Join(workDir, "zones", zone))
 		n.added[zone] = map[string]string{}
 		n.write(t, zone)
+	}
+	for _, zone := range signedZones {
+		run(t, "sh", "-c", "cd "+dnsPath("")+" && ln -sf $("+lab("bin/ldns-keygen")+" -a ECDSAP256SHA256 -k "+zone+").key "+zone+".key")
+		n.sign(t, zone, "")
 	}
 	n.nsd = start(t, "nsd", "-d", "-c", dnsPath("nsd.conf"))
 	start(t, "unbound", "-d", "-c", dnsPath("unbound.conf"))
@@ -100,12 +107,26 @@ serial TXT "%[2]d"
 // await waits until the resolver shows the zone with the serial last written.
 func (n *names) await(t *testing.T, zone string) {
 	t.Helper()
-	eventually(t, "zone "+zone, func(ctx context.Context) error {
+	n.appears(t, zone, func(ctx context.Context) error {
 		txt, err := resolver.LookupTXT(ctx, "serial."+strings.TrimPrefix(zoneNames[zone], "."))
 		if err == nil && (len(txt) != 1 || txt[0] != fmt.Sprint(n.serial+1)) {
 			err = fmt.Errorf("serial %q, want %d", txt, n.serial+1)
 		}
 		return err
+	})
+}
+
+// appears waits until what NSD was told to read shows. It may have to be told
+// again: it is deaf while it ends a reload.
+func (n *names) appears(t *testing.T, zone string, shows func(context.Context) error) {
+	t.Helper()
+	told := time.Now()
+	eventually(t, "zone "+zone, func(ctx context.Context) error {
+		if time.Since(told) > time.Second {
+			n.nsd.reload(t)
+			told = time.Now()
+		}
+		return shows(ctx)
 	})
 }
 
@@ -118,6 +139,57 @@ var resolver = &net.Resolver{
 		d := net.Dialer{Timeout: time.Second}
 		return d.DialContext(ctx, network, resolverAddr+":53")
 	},
+}
+
+// signedZones are zones of their own, signed, in the mail domains of two cases.
+var signedZones = []string{"bogus-expired.example", "bogus-changed.example"}
+
+// sign writes a zone that is in order, or whose signatures have expired, or one
+// that was changed after it was signed.
+func (n *names) sign(t *testing.T, zone, fault string) {
+	t.Helper()
+	const records = `$ORIGIN %s.
+$TTL 1
+@  SOA ns.example. hostmaster.example.org. %d 3600 600 86400 0
+@  NS ns.example.
+@  MX 10 mx
+mx A 203.0.113.251
+`
+	n.signed++
+	write(t, dnsPath(zone), fmt.Sprintf(records, zone, n.signed))
+	expires := time.Now().Add(24 * time.Hour)
+	if fault == "expired" {
+		expires = time.Now().Add(-24 * time.Hour)
+	}
+	key, err := os.Readlink(dnsPath(zone + ".key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(workDir, "zones", zone+".zone")
+	const stamp = "20060102150405"
+	run(t, lab("bin/ldns-signzone"), "-o", zone, "-f", file, "-i", time.Now().Add(-48*time.Hour).UTC().Format(stamp),
+		"-e", expires.UTC().Format(stamp), dnsPath(zone), dnsPath(strings.TrimSuffix(key, ".key")))
+	if fault == "changed" {
+		write(t, file, strings.ReplaceAll(read(t, file), "MX\t10 mx.", "MX\t20 mx."))
+	}
+}
+
+// resign signs a zone so, and waits until the resolver believes it, or not.
+func (n *names) resign(t *testing.T, zone, fault string) {
+	t.Helper()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sign(t, zone, fault)
+	n.nsd.reload(t)
+	n.appears(t, zone, func(ctx context.Context) error {
+		_, err := resolver.LookupMX(ctx, zone+".")
+		if fault != "" && err == nil {
+			return errors.New("it is believed")
+		} else if fault != "" {
+			return nil
+		}
+		return err
+	})
 }
 
 // lists is rbldnsd with block lists that the program knows; every other list
@@ -142,6 +214,11 @@ func startLists(t *testing.T) lists {
 	}
 	return l
 }
+
+// silence makes the lists take questions and answer none, until they speak.
+func (l lists) silence(t *testing.T) { l.signal(t, syscall.SIGSTOP) }
+
+func (l lists) speak(t *testing.T) { l.signal(t, syscall.SIGCONT) }
 
 func writeList(t *testing.T, zone, entries string) {
 	t.Helper()

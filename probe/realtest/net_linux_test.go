@@ -274,7 +274,12 @@ func start(t *testing.T, args ...string) *daemon {
 // reload asks the server to read its data again.
 func (d *daemon) reload(t *testing.T) {
 	t.Helper()
-	if err := d.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	d.signal(t, syscall.SIGHUP)
+}
+
+func (d *daemon) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
 }

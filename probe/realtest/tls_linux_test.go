@@ -4,9 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"path/filepath"
@@ -38,6 +40,21 @@ func makeCertificates(t *testing.T, hosts ...string) {
 		write(t, filepath.Join(workDir, "tls", name+".pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))+
 			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})))
 	}
+}
+
+// makeDKIM writes the key that our Exim signs with and returns its record.
+func makeDKIM(t *testing.T) (record string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 1024) // its record fits into one string
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(workDir, "tls/dkim.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})))
+	return `lab._domainkey TXT "v=DKIM1; k=rsa; p=` + base64.StdEncoding.EncodeToString(public) + `"`
 }
 
 // certificate makes a certificate that is valid for as long as left; without an
