@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -403,8 +404,28 @@ func (o *onlyFirst) Write(v any) error {
 
 func (o *onlyFirst) Close() error { return o.to.Close() }
 
-func (a *app) text(to io.Writer) *report.Text {
-	return &report.Text{Out: to, Words: a.words, Colours: a.colours()}
+func (a *app) text(to io.Writer) output {
+	if a.opt.brief {
+		return &report.Brief{Out: to, Words: a.words, Colours: a.colours(), Columns: a.columns()}
+	}
+	return &report.Text{Out: to, Words: a.words, Colours: a.colours(), Columns: a.columns(), Trace: a.opt.trace}
+}
+
+// columns is how wide the report may be: as the terminal, or as COLUMNS says of
+// it. What goes elsewhere is not wrapped, so that a fact stays on its line for
+// whoever searches it. What is hardly a width is none.
+func (a *app) columns() int {
+	if !a.Terminal {
+		return 0
+	}
+	n := a.Columns
+	if said, err := strconv.Atoi(a.Getenv("COLUMNS")); err == nil {
+		n = said
+	}
+	if n < 20 {
+		return 0
+	}
+	return n
 }
 
 // written words the error of a write.

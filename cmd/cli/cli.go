@@ -53,11 +53,21 @@ type Env struct {
 	ConfigDir func() (string, error) // the user's configuration folder
 	CacheDir  func() (string, error) // the user's cache folder; nil: nothing is kept between runs
 	Terminal  bool                   // Out is a terminal
+	Columns   int                    // how wide it is; 0: not known
 	Progress  bool                   // Err is one
 }
 
 // IsTerminal says whether a file is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Columns is how wide a terminal is; 0 where that is not known.
+func Columns(f *os.File) int {
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
 
 // Main runs one command and returns its exit status. It never exits the
 // process and keeps no state between runs.

@@ -26,7 +26,7 @@ func (a *app) help(c *cobra.Command) string {
 			commands = append(commands, [2]string{sub.Name(), sub.Short})
 		}
 	}
-	section("help.commands", a.columns(commands))
+	section("help.commands", a.table(commands))
 	section("help.flags", a.flagTable(c.LocalFlags()))
 	section("help.global-flags", a.flagTable(c.InheritedFlags()))
 	if len(commands) > 0 {
@@ -50,10 +50,10 @@ func (a *app) flagTable(flags *pflag.FlagSet) string {
 		}
 		rows = append(rows, [2]string{name, text})
 	})
-	return a.columns(rows)
+	return a.table(rows)
 }
 
-func (a *app) columns(rows [][2]string) string {
+func (a *app) table(rows [][2]string) string {
 	width := 0
 	for _, r := range rows {
 		width = max(width, a.words.Width(r[0]))

@@ -39,6 +39,7 @@ type options struct {
 	server                                          serverFlags
 	jobs                                            int
 	file                                            configFile
+	brief, trace                                    bool
 }
 
 // configFile is diagnose.toml. Flags win over it.
@@ -106,6 +107,8 @@ func (a *app) flags(root *cobra.Command) {
 		if c == root || c.Name() == "render" {
 			c.Flags().StringVar(&o.letter, "letter", "", "")
 			c.Flags().Lookup("letter").NoOptDefVal = string(report.Colleague)
+			c.Flags().BoolVar(&o.brief, "brief", false, "")
+			c.Flags().BoolVar(&o.trace, "trace", false, "")
 		}
 	}
 	for _, c := range available(root) {
@@ -169,6 +172,9 @@ func (a *app) join(c *cobra.Command) error {
 		if o.output != "text" && o.output != "eml" {
 			return usage("letter-output", "value", o.output)
 		}
+	}
+	if o.brief && o.output != "text" {
+		return usage("brief-output", "value", o.output)
 	}
 	if o.nagios && o.output != "text" {
 		return usage("nagios-output", "value", o.output)

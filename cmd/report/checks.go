@@ -16,11 +16,11 @@ func (t *Text) Check(r probe.CheckReport) error {
 		return t.server(r)
 	}
 	args := map[string]string{"target": r.Target}
-	t.line(t.Colours.outcome(r.Outcome, t.say("check."+question(r)+"."+string(r.Outcome), args)))
+	t.hang("", t.say("check."+question(r)+"."+string(r.Outcome), args), ofOutcome(r.Outcome))
 	t.table(r.Findings)
 	for _, s := range r.SMTP {
 		if s.STARTTLS != "" || s.TLS != nil {
-			t.line("  " + t.encryption(s))
+			t.hang("  ", t.encryption(s), plain)
 		}
 	}
 	return t.flush()
@@ -80,12 +80,12 @@ func (t *Text) Lists(r probe.ListReport) error {
 		}
 	}
 	outcome := map[rbl.Verdict]probe.Outcome{rbl.VerdictListed: probe.Faulty, rbl.VerdictClean: probe.Healthy, rbl.VerdictUnknown: probe.UnknownOC}[r.Verdict]
-	t.line(t.Colours.outcome(outcome, t.listAnswer(r)))
+	t.hang("", t.listAnswer(r), ofOutcome(outcome))
 	for _, l := range append(on, silent...) {
 		t.list("  ", l)
 	}
 	for _, n := range r.Notes {
-		t.line("  " + t.say("limit."+n.Code, n.Args))
+		t.hang("  ", t.say("limit."+n.Code, n.Args), plain)
 	}
 	return t.flush()
 }
@@ -101,21 +101,15 @@ func (t *Text) listAnswer(r probe.ListReport) string {
 
 // list writes one list's answer and, of a listing, how to get off it.
 func (t *Text) list(indent string, l probe.List) {
-	t.line(indent + t.listWords(l))
+	status := t.Words.Pad(t.say("list."+string(l.Status), nil), t.statusWidth())
+	t.hang(indent+t.Colours.paint(ofStatus(l.Status), status)+"  ", t.listWords(l), plain)
 	args := map[string]string{"url": cmp.Or(l.DelistURL, l.LookupURL), "rule": l.DelistRule}
 	if l.Status == rbl.Listed && (args["url"] != "" || args["rule"] != "") {
-		t.line(indent + "  " + t.say("label.delist", args))
+		t.hang(indent+"  ", t.say("label.delist", args), plain)
 	}
 }
 
-// listWords is one list's answer in a line.
 func (t *Text) listWords(l probe.List) string {
-	status := t.say("list."+string(l.Status), nil)
-	m := map[rbl.Status]meaning{rbl.Listed: bad, rbl.AllowListed: good, rbl.NotListed: good}
-	colour, ok := m[l.Status]
-	if !ok {
-		colour = unsure
-	}
 	url := l.LookupURL
 	if l.Status == rbl.Listed { // it has a line of its own
 		url = ""
@@ -124,7 +118,7 @@ func (t *Text) listWords(l probe.List) string {
 	for i, c := range l.Codes {
 		codes[i] = c.String()
 	}
-	return t.Colours.paint(colour, t.Words.Pad(status, t.statusWidth())) + "  " + t.say("label.list", map[string]string{
+	return t.say("label.list", map[string]string{
 		"zone": l.Zone, "codes": strings.Join(codes, " "), "meaning": t.args(map[string]string{"meaning": l.Meaning})["meaning"], "reason": l.Reason,
 		"closed": l.Closed, "died": t.died(l),
 		"scope": t.scope(l), "url": url,

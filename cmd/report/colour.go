@@ -4,6 +4,7 @@ import (
 	"github.com/fatih/color"
 
 	"diagnose/probe"
+	"diagnose/rbl"
 )
 
 // Colours paints by meaning; the zero value paints nothing.
@@ -16,7 +17,8 @@ func NewColours(on bool) Colours { return Colours{on} }
 type meaning int
 
 const (
-	good meaning = iota
+	plain meaning = iota
+	good
 	bad
 	unsure
 	heading
@@ -24,23 +26,44 @@ const (
 )
 
 func (c Colours) paint(m meaning, s string) string {
-	if !c.on || s == "" {
+	if !c.on || s == "" || m == plain {
 		return s
 	}
-	p := color.New([]color.Attribute{color.FgGreen, color.FgRed, color.FgYellow, color.Bold, color.Faint}[m])
+	p := color.New([...]color.Attribute{good: color.FgGreen, bad: color.FgRed, unsure: color.FgYellow, heading: color.Bold, faint: color.Faint}[m])
 	p.EnableColor() // on is our own decision; the library's looks only at standard output
 	return p.Sprint(s)
 }
 
-// outcome is the colour of how a check ended.
-func (c Colours) outcome(o probe.Outcome, s string) string {
+// The colours of how a check ended, of a verdict, and of a list's answer.
+
+func ofOutcome(o probe.Outcome) meaning {
 	switch o {
 	case probe.Healthy:
-		return c.paint(good, s)
+		return good
 	case probe.Faulty:
-		return c.paint(bad, s)
+		return bad
 	case probe.UnknownOC:
-		return c.paint(unsure, s)
+		return unsure
 	}
-	return c.paint(faint, s)
+	return faint
+}
+
+func ofVerdict(v probe.Verdict) meaning {
+	switch v {
+	case probe.Confirmed:
+		return bad
+	case probe.Cleared:
+		return good
+	}
+	return unsure
+}
+
+func ofStatus(s rbl.Status) meaning {
+	switch s {
+	case rbl.Listed:
+		return bad
+	case rbl.AllowListed, rbl.NotListed:
+		return good
+	}
+	return unsure
 }

@@ -11,6 +11,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -31,10 +32,13 @@ type Text struct {
 	Out     io.Writer
 	Words   *Words
 	Colours Colours
+	Columns int  // of the terminal; lines are wrapped there; 0: they are not
+	Trace   bool // everything that was asked and answered, in order, below a report
 
 	page      bytes.Buffer // the report at hand
 	written   int
-	notLooked bool // some failure was only read
+	notLooked bool     // some failure was only read
+	terms     []string // keys of those that the reports used
 }
 
 // Write writes a report of any command.
@@ -63,37 +67,39 @@ func (t *Text) Report(r probe.Report) error {
 		return t.flush()
 	}
 	t.headline(r)
+	t.advice(r.Advice)
+	t.line("")
+	t.recipient(r.Failure)
 	t.said(r)
 	t.source(r.Source)
-	t.advice(r.Advice)
 	if v := r.Verification; v != nil {
 		t.findings(v)
 		t.limits(v)
 		t.seen("label.also", "also.", v.AlsoSeen)
+		if t.Trace {
+			t.trace(v.Findings)
+		}
 	} else if r.Kind != bounce.KindBackscatter {
 		t.notLooked = true
 	}
 	for _, n := range r.Notes {
-		t.line(t.say("note."+n.Code, n.Args))
+		t.hang("", t.say("note."+n.Code, n.Args), plain)
 	}
+	t.meet(t.page.String())
 	return t.flush()
 }
 
-// Close says, once for all of them, that failures were only read.
+// Close explains, once for all of them, the terms that the reports used, and
+// says that failures were only read.
 func (t *Text) Close() error {
-	if !t.notLooked {
-		return nil
+	if err := t.glossary(); err != nil || !t.notLooked {
+		return err
 	}
-	t.line(t.Colours.paint(faint, t.say("label.not-looked", nil)))
+	t.hang("", t.say("label.not-looked", nil), faint)
 	return t.flush()
 }
 
 func (t *Text) say(key string, args map[string]string) string { return t.Words.Say(key, args) }
-
-func (t *Text) line(s string) {
-	t.page.WriteString(strings.TrimRight(s, " "))
-	t.page.WriteByte('\n')
-}
 
 // flush writes the page, an empty line before it where it is not the first.
 func (t *Text) flush() error {
@@ -116,43 +122,51 @@ func (t *Text) run() error {
 
 // noFailure is for mail that reports no failed delivery.
 func (t *Text) noFailure(r probe.Report) {
+	t.hang("", t.kind(r), heading)
+	for _, n := range r.Notes {
+		t.hang("  ", t.say("note."+n.Code, n.Args), plain)
+	}
+}
+
+// kind says what mail is that reports no failed delivery.
+func (t *Text) kind(r probe.Report) string {
 	args := map[string]string{"name": r.Source.Name}
 	if f := r.Failure; f != nil {
-		args["recipient"], args["host"], args["reply"] = f.Recipient, f.Remote.Host, f.Reply.Text
-		if args["host"] == "" {
-			args["host"] = f.Remote.IP
-		}
+		args["recipient"], args["host"], args["reply"] = f.Recipient, cmp.Or(f.Remote.Host, f.Remote.IP), f.Reply.Text
 	}
-	t.line(t.Colours.paint(heading, t.say("kind."+string(r.Kind), args)))
-	for _, n := range r.Notes {
-		t.line("  " + t.say("note."+n.Code, n.Args))
-	}
+	return t.say("kind."+string(r.Kind), args)
 }
 
 // headline is the answer: what happened, is it true now, whose is it.
 func (t *Text) headline(r probe.Report) {
 	args, what := facts(r), t.what(r)
 	if v := r.Verification; v != nil {
-		verdict := t.verdict(v.Verdict)
+		verdict := t.Colours.paint(ofVerdict(v.Verdict), t.say("verdict."+string(v.Verdict), nil))
 		if v.Verdict == probe.Contradicted {
 			args["other"] = t.say("category."+v.Category.Slug(), args)
 		}
-		t.line(verdict + t.say("label.colon", nil) + what)
+		t.hang(verdict+t.say("label.colon", nil), what, plain)
 		t.row("label.now", t.say("verdict-means."+string(v.Verdict), args))
 		if proof := t.proof(v); proof != "" {
 			t.row("label.proof", proof)
 		}
 	} else {
-		t.line(t.Colours.paint(heading, capital(what)))
+		t.hang("", capital(what), heading)
 	}
-	t.row("label.party", t.party(r))
-	if r.Failure.Recipient != "" {
-		who := r.Failure.Recipient
-		if o := r.Failure.OriginalRecipient; o != "" && o != who {
-			who += t.say("label.sent-to", map[string]string{"address": o})
-		}
-		t.row("label.recipient", Safe(who))
+	t.row("label.party", t.say("party."+actor(r), nil))
+}
+
+// recipient is who the message was for, and who it was sent to where that is
+// somebody else.
+func (t *Text) recipient(f *probe.Failure) {
+	if f.Recipient == "" {
+		return
 	}
+	who := f.Recipient
+	if o := f.OriginalRecipient; o != "" && o != who {
+		who += t.say("label.sent-to", map[string]string{"address": o})
+	}
+	t.row("label.recipient", Safe(who))
 }
 
 // what says what happened to the message.
@@ -213,23 +227,15 @@ func actor(r probe.Report) string {
 	return string(probe.PartyUnknown)
 }
 
-func (t *Text) verdict(v probe.Verdict) string {
-	m := map[probe.Verdict]meaning{probe.Confirmed: bad, probe.Cleared: good, probe.Consistent: unsure, probe.Contradicted: unsure, probe.Inconclusive: unsure}[v]
-	return t.Colours.paint(m, t.say("verdict."+string(v), nil))
-}
-
 // facts are the arguments that sentences about a failure may use.
 func facts(r probe.Report) map[string]string {
 	f, c := r.Failure, r.Classification
 	args := map[string]string{
-		"name": r.Source.Name, "recipient": f.Recipient, "host": f.Remote.Host, "ip": f.SendingIP,
+		"name": r.Source.Name, "recipient": f.Recipient, "host": cmp.Or(f.Remote.Host, f.Remote.IP), "ip": f.SendingIP,
 		"list": c.List, "provider": c.Provider, "until": f.RetryUntil, "bounced": "",
 	}
 	if i := strings.LastIndexByte(f.Recipient, '@'); i >= 0 {
 		args["domain"] = f.Recipient[i+1:]
-	}
-	if args["host"] == "" {
-		args["host"] = f.Remote.IP
 	}
 	if v := r.Verification; v != nil {
 		args["bounced"] = v.Bounced
@@ -238,19 +244,6 @@ func facts(r probe.Report) map[string]string {
 		}
 	}
 	return args
-}
-
-// row is a label and a value, aligned with its like.
-func (t *Text) row(label, value string) {
-	t.line(t.Words.Pad(t.say(label, nil), t.labelWidth()) + " " + value)
-}
-
-func (t *Text) labelWidth() int {
-	w := 0
-	for _, l := range []string{"label.party", "label.now", "label.proof", "label.recipient", "label.said", "label.reported", "label.why", "label.reference", "label.source"} {
-		w = max(w, t.Words.Width(t.say(l, nil)))
-	}
-	return w
 }
 
 // said quotes the remote, and says which rule took it for what.
@@ -302,16 +295,11 @@ func (t *Text) rivals(rivals []classify.Rival) string {
 	return strings.Join(names, t.say("label.comma", nil))
 }
 
-func (t *Text) heading(key string, args map[string]string) {
-	t.line("")
-	t.line(t.Colours.paint(heading, t.say(key, args)))
-}
-
+// advice is what each party can do, a row for each.
 func (t *Text) advice(list []probe.Advice) {
 	if len(list) == 0 {
 		return
 	}
-	t.heading("label.advice", nil)
 	parties := make([]string, len(list))
 	width := 0
 	for i, a := range list {
@@ -323,23 +311,34 @@ func (t *Text) advice(list []probe.Advice) {
 	if width > 0 {
 		width += len("  ")
 	}
+	label := t.Words.Pad(t.say("label.advice", nil), t.labelWidth()) + " "
 	for i, a := range list {
-		who := parties[i]
-		for l := range strings.SplitSeq(t.say("advice."+a.Code, a.Args), "\n") {
-			t.line("  " + t.Words.Pad(who, width) + l)
-			who = ""
-		}
+		t.todo(label+t.Words.Pad(parties[i], width), a)
+		label = t.Words.Pad("", t.Words.Width(label))
 	}
 }
 
-// findings lists what was looked at, aligned: outcome, check, target, words,
-// time.
+// todo writes one thing to do. Its further lines are records or commands to
+// copy, which are not wrapped.
+func (t *Text) todo(prefix string, a probe.Advice) {
+	first, rest, more := strings.Cut(t.say("advice."+a.Code, a.Args), "\n")
+	t.hang(prefix, first, plain)
+	indent := t.Words.Pad("", t.Words.Width(prefix))
+	for more {
+		var l string
+		l, rest, more = strings.Cut(rest, "\n")
+		t.line(indent + l)
+	}
+}
+
+// findings lists what was looked at, aligned: outcome, check, target, time,
+// words.
 func (t *Text) findings(v *probe.Verification) {
 	args := map[string]string{"at": v.JudgedAt, "outbound": v.Vantage.OutboundIP, "resolver": v.Vantage.Resolver, "bounced": v.Bounced}
 	t.heading("label.findings", args)
 	t.table(v.Findings)
 	if s := v.Vantage.SendingIP; s != "" {
-		t.line("  " + t.say("label.sending", map[string]string{"ip": s, "by": t.say("sending-by."+v.Vantage.SendingBy, nil)}))
+		t.hang("  ", t.say("label.sending", map[string]string{"ip": s, "by": t.say("sending-by."+v.Vantage.SendingBy, nil)}), plain)
 	}
 }
 
@@ -348,28 +347,33 @@ const maxColumn = 40
 
 func (t *Text) table(findings []probe.Finding) {
 	findings = once(findings)
-	rows := make([][3]string, len(findings))
-	var width [3]int
+	rows := make([][4]string, len(findings))
+	var width [4]int
 	for i, f := range findings {
-		rows[i] = [3]string{t.say("outcome."+string(f.Outcome), nil), t.say("step."+f.Step, nil), Safe(f.Target)}
+		rows[i] = [4]string{t.say("outcome."+string(f.Outcome), nil), t.say("step."+f.Step, nil), Safe(f.Target), took(f)}
 		for c := range rows[i] {
 			width[c] = max(width[c], min(t.Words.Width(rows[i][c]), maxColumn))
 		}
 	}
 	for i, f := range findings {
 		r := rows[i]
-		line := "  " + t.Colours.outcome(f.Outcome, t.Words.Pad(r[0], width[0])) + "  " + t.Words.Pad(r[1], width[1]) + "  " + t.Words.Pad(r[2], width[2]) + "  "
-		line += t.say("finding."+f.Code, t.args(f.Args))
-		if f.Outcome != probe.Skipped {
-			line += t.Colours.paint(faint, fmt.Sprintf("  (%d ms)", f.TookMS))
-		}
-		t.line(line)
+		outcome := t.Colours.paint(ofOutcome(f.Outcome), t.Words.Pad(r[0], width[0]))
+		time := t.Colours.paint(faint, fmt.Sprintf("%*s", width[3], r[3]))
+		t.hang("  "+outcome+"  "+t.Words.Pad(r[1], width[1])+"  "+t.Words.Pad(r[2], width[2])+"  "+time+"  ", t.say("finding."+f.Code, t.args(f.Args)), plain)
 		for _, l := range f.Lists {
 			if (f.Step == probe.StepLists || f.Step == probe.StepDomainLists) && (l.Status == rbl.Listed || l.Status == rbl.AllowListed) {
 				t.list(strings.Repeat(" ", width[0]+4), l)
 			}
 		}
 	}
+}
+
+// took is how long a look took; nothing for one that was not taken.
+func took(f probe.Finding) string {
+	if f.Outcome == probe.Skipped {
+		return ""
+	}
+	return strconv.FormatInt(f.TookMS, 10) + " ms"
 }
 
 // limits says what bounds the verdict: why it is no firmer or, where it is
@@ -399,7 +403,7 @@ func (t *Text) seen(label, prefix string, list []probe.Seen) {
 	}
 	t.heading(label, nil)
 	for _, l := range t.seenLines(prefix, list) {
-		t.line("  " + l)
+		t.hang("  ", l, plain)
 	}
 }
 

@@ -45,17 +45,17 @@ func (t *Text) rule(r Rule) error {
 	if len(r.Examples) > 0 {
 		example = r.Examples[0]
 	}
-	t.line(t.Words.Pad(Safe(r.ID), 40) + "  " + t.say("label.rule", map[string]string{
+	t.hang(t.Words.Pad(Safe(r.ID), 40)+"  ", t.say("label.rule", map[string]string{
 		"category": t.say("name."+r.Category, nil), "confidence": t.say("confidence."+r.Confidence, nil),
 		"provider": r.Provider, "example": example,
-	}))
+	}), plain)
 	return t.run()
 }
 
 // proofs says that all proofs held, and how many those are.
 func (t *Text) proofs(p Proofs) error {
-	t.line(t.Colours.paint(good, t.say("label.proofs", map[string]string{
+	t.hang("", t.say("label.proofs", map[string]string{
 		"rules": strconv.Itoa(p.Rules), "examples": strconv.Itoa(p.Examples), "counters": strconv.Itoa(p.Counters),
-	})))
+	}), good)
 	return t.flush()
 }

@@ -10,7 +10,7 @@ import (
 // server writes what is known of our own server: what to fix, the most urgent
 // first, then what could not be told, then all that was looked at.
 func (t *Text) server(r probe.CheckReport) error {
-	t.line(t.Colours.outcome(r.Outcome, t.serverAnswer(r)))
+	t.hang("", t.serverAnswer(r), ofOutcome(r.Outcome))
 	for i, task := range r.Server.Tasks {
 		t.task(strconv.Itoa(i+1)+". "+t.say("urgency."+string(task.Urgency), nil)+t.say("label.colon", nil), task)
 	}
@@ -22,8 +22,8 @@ func (t *Text) server(r probe.CheckReport) error {
 	}
 	t.heading("label.looked", nil)
 	for _, a := range r.Server.Addresses {
-		t.line("  " + t.say("label.addresses", nil) + t.say("label.colon", nil) +
-			t.say("label.address", map[string]string{"ip": a.IP.String(), "by": t.say("address-by."+string(a.By), nil)}))
+		t.hang("  "+t.say("label.addresses", nil)+t.say("label.colon", nil),
+			t.say("label.address", map[string]string{"ip": a.IP.String(), "by": t.say("address-by."+string(a.By), nil)}), plain)
 	}
 	t.table(r.Findings)
 	return t.flush()
@@ -42,11 +42,9 @@ func (t *Text) serverAnswer(r probe.CheckReport) string {
 
 // task writes a fault and, below it, what to do.
 func (t *Text) task(label string, task probe.Task) {
-	t.line("  " + t.Colours.paint(heading, label) + t.taskWords(task))
+	t.hang("  "+t.Colours.paint(heading, label), t.taskWords(task), plain)
 	if task.Advice != nil {
-		for l := range strings.SplitSeq(t.say("advice."+task.Advice.Code, task.Advice.Args), "\n") {
-			t.line("     " + l)
-		}
+		t.todo("     ", *task.Advice)
 	}
 }
 

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
-	"golang.org/x/text/width"
 )
 
 //go:embed locale/*.toml
@@ -40,8 +38,9 @@ func Match(tag string) (string, bool) {
 // Words is the catalogue of one language: every text that the project says,
 // under the code that the rest of it uses.
 type Words struct {
-	Lang string
-	text map[string]string
+	Lang  string
+	text  map[string]string
+	terms []string // the keys of the family term
 }
 
 // Load reads the catalogue of a language that [Match] gave.
@@ -59,30 +58,12 @@ func Load(lang string) (*Words, error) {
 	}
 	w := &Words{Lang: lang, text: make(map[string]string, 400)}
 	w.flatten("", tree)
-	return w, nil
-}
-
-// Width is how many columns s takes where this language is read: characters
-// that UAX #11 calls ambiguous are wide beside Chinese ones. It never depends
-// on the environment, so that the same report always gives the same text.
-func (w *Words) Width(s string) int {
-	n := 0
-	for _, r := range s {
-		kind := width.LookupRune(r).Kind()
-		switch {
-		case unicode.In(r, unicode.Mn, unicode.Me): // sits on the one before
-		case kind == width.EastAsianWide, kind == width.EastAsianFullwidth, kind == width.EastAsianAmbiguous && w.Lang != "en":
-			n += 2
-		default:
-			n++
+	for key := range w.text {
+		if strings.HasPrefix(key, "term.") {
+			w.terms = append(w.terms, key)
 		}
 	}
-	return n
-}
-
-// Pad fills s with blanks to a width.
-func (w *Words) Pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-w.Width(s)))
+	return w, nil
 }
 
 func (w *Words) flatten(prefix string, tree map[string]any) {

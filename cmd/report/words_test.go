@@ -205,7 +205,8 @@ func codes(t *testing.T) map[string]string {
 	for prefix, values := range map[string][]string{
 		"kind.": c.constants("classify/bounce", "Kind"), "confidence.": c.constants("classify", "Confidence"),
 		"verdict.": c.constants("probe", "Verdict"), "verdict-means.": c.constants("probe", "Verdict"),
-		"party.": append(c.constants("probe", "Party"), "nobody"), "party-short.": without(c.constants("probe", "Party"), "unknown"),
+		"party.": append(c.constants("probe", "Party"), "nobody"), "party-short.": append(c.constants("probe", "Party"), "nobody"),
+		"verdict-short.": append(c.constants("probe", "Verdict"), "not-looked"), "term.": termsOf(t),
 		"outcome.": c.constants("probe", "Outcome"), "step.": c.named("probe", "Step"),
 		"sending-by.": without(c.constants("probe", "SendingBy"), ""),
 		"list.":       c.constants("rbl", "Status"), "check.rbl.": c.constants("rbl", "Verdict"),
@@ -213,7 +214,7 @@ func codes(t *testing.T) map[string]string {
 		"address-by.": c.constants("probe", "AddressBy"), "urgency.": c.constants("probe", "Urgency"),
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
 		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
-		"category.": c.slugs(), "name.": c.slugs(),
+		"category.": c.slugs(), "name.": append(c.slugs(), "backscatter"),
 		"letter.dear-": c.constants("cmd/report", "Addressee"), "letter.end-": c.constants("cmd/report", "Addressee"),
 		"letter.now-": append(c.constants("probe", "Verdict"), "offline"), "letter.whose-": append(c.constants("probe", "Party"), "nobody"),
 		"html.party-": {"nobody", "unknown"},
@@ -252,6 +253,57 @@ func behind(prefix string, list []string) (out []string) {
 		}
 	}
 	return out
+}
+
+// termsOf are the terms that are explained. They need no code: a report is
+// searched for them.
+func termsOf(t *testing.T) (out []string) {
+	for _, key := range words(t, "en").terms {
+		out = append(out, strings.TrimPrefix(key, "term."))
+	}
+	return out
+}
+
+// A colleague reads the report too: what looks like a term is explained, or is
+// one that everybody knows.
+func TestEveryTermIsExplained(t *testing.T) {
+	known := []string{"IP", "OK", "FAULT", "LISTED", "FROM", "TO", "RTF", "RFC", "JSON", "HOST", "NETWORK", "DKIM1", "SHA-256"}
+	term := regexp.MustCompile(`\b[A-Z][A-Z0-9-]*[A-Z0-9]\b`)
+	for _, lang := range Languages() {
+		w := words(t, lang)
+		for key := range w.text {
+			switch family, _, _ := strings.Cut(key, "."); family {
+			case "category", "party", "verdict-means", "advice", "finding", "also", "limit", "note", "tls", "fault", "step":
+			default:
+				continue
+			}
+			text := &Text{Words: w}
+			said := strings.NewReplacer("--rcpt", "", "RFC 2181", "").Replace(w.Say(key, nil))
+			text.meet(said)
+			explained := ""
+			for _, found := range text.terms {
+				word, _ := text.term(found)
+				explained += " " + word
+			}
+			for _, word := range term.FindAllString(said, -1) {
+				if !slices.Contains(known, word) && !hasWord(explained, word) {
+					t.Errorf("%s, %s: %s is not explained", lang, key, word)
+				}
+			}
+		}
+	}
+}
+
+// The word before the colon is what is looked for.
+func TestEveryTermHasAMeaning(t *testing.T) {
+	for _, lang := range Languages() {
+		text := &Text{Words: words(t, lang)}
+		for _, key := range text.Words.terms {
+			if term, meaning := text.term(key); term == "" || meaning == "" {
+				t.Errorf("%s, %s: %q means %q", lang, key, term, meaning)
+			}
+		}
+	}
 }
 
 func without(list []string, v string) []string {
