@@ -14,7 +14,8 @@ func (r *Runner) Listings(ctx context.Context, name string) ListReport {
 	policy := r.Policy.Defaults()
 	ctx, cancel := context.WithTimeout(ctx, policy.Total)
 	defer cancel()
-	checker := rbl.Checker{Resolver: r.listDNS(), Keys: r.Keys, Nobody: r.nobody()} // it bounds its questions by itself
+	checker := rbl.Checker{Resolver: r.listDNS(), Keys: r.Keys, Nobody: r.nobody(), Answered: r.answered(StepLists, name)} // it bounds its questions by itself
+	defer r.progress(Progress{Step: StepLists, Target: name, Ended: true})
 	rep := ListReport{Schema: Schema, Target: name, Verdict: rbl.VerdictUnknown, Lists: []List{}}
 	var results []rbl.Result
 	if ip, err := netip.ParseAddr(name); err == nil {

@@ -52,6 +52,14 @@ type Finding struct {
 	Named *classify.Classification `json:"-"` // of the refusal that StepRcpt met; nil where it met none
 }
 
+// Progress is a look that begins, goes on or has ended, for whoever waits. Of a
+// sweep of block lists it says how many of them are through.
+type Progress struct {
+	Step, Target string
+	Done, Of     int // lists; 0 of 0 for every other look
+	Ended        bool
+}
+
 // Runner looks. It holds everything that reaches the network; its fields must
 // not change while it runs. One Runner serves many bounces at once, each by
 // its own [Look], and remembers what its control hosts said.
@@ -70,7 +78,7 @@ type Runner struct {
 	Policy   Policy
 	Route    func(netip.Addr) (netip.Addr, error) // our end of a connection to an address; nil asks the system
 	Now      func() time.Time                     // nil is time.Now
-	Progress func(done, total int)                // called as steps end, also by several at once; may be nil
+	Progress func(Progress)                       // told what is being looked at, from several goroutines; may be nil
 
 	Memory Memory // nil: nothing is remembered beyond this Runner
 
@@ -153,7 +161,6 @@ func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 		run.done[s.ID] = make(chan struct{})
 	}
 	var wg sync.WaitGroup
-	var ended atomic.Int64
 	for i, s := range plan {
 		wg.Go(func() {
 			defer close(run.done[s.ID])
@@ -162,13 +169,21 @@ func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 			for j := range run.found[i] {
 				run.found[i][j].Needs = run.waitsFor(s)
 			}
-			if l.Progress != nil {
-				l.Progress(int(ended.Add(1)), len(plan))
-			}
 		})
 	}
 	wg.Wait()
 	return slices.Concat(run.found...)
+}
+
+func (r *Runner) progress(p Progress) {
+	if r.Progress != nil {
+		r.Progress(p)
+	}
+}
+
+// answered tells of the lists of a sweep as they are through.
+func (r *Runner) answered(step, target string) func(done, total int) {
+	return func(done, total int) { r.progress(Progress{Step: step, Target: target, Done: done, Of: total}) }
 }
 
 func (r *Runner) now() time.Time {
@@ -337,6 +352,8 @@ func (r *run) timed(s Step, t target, look func(target) Finding) Finding {
 		return r.skip(s, t.name, "skipped.limit", map[string]string{"limit": strconv.Itoa(r.policy.Steps)})
 	}
 	started := r.now()
+	r.progress(Progress{Step: s.ID, Target: t.name})
+	defer r.progress(Progress{Step: s.ID, Target: t.name, Ended: true})
 	f := look(t)
 	f.Step, f.Check = s.ID, s.Check
 	if f.Started.IsZero() { // what is remembered was seen earlier
@@ -501,7 +518,7 @@ func (r *run) spf(ctx context.Context, s Step, t target) Finding {
 func (r *run) blockLists(ctx context.Context, s Step, t target) Finding {
 	ctx, cancel := context.WithTimeout(ctx, r.policy.Step)
 	defer cancel()
-	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys, Nobody: r.nobody()}
+	checker := rbl.Checker{Resolver: r.Look.listDNS, Keys: r.Keys, Nobody: r.nobody(), Answered: r.answered(s.ID, t.name)}
 	var f Finding
 	switch {
 	case s.List == "" && !t.addr.IsValid():

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,8 +114,13 @@ func planFor(domain string, c classify.Category, edits ...func(*Subject)) []Step
 func TestHealthyDomain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)})
-		var ended atomic.Int64
-		r.Progress = func(int, int) { ended.Add(1) }
+		var mu sync.Mutex
+		var told []Progress
+		r.Progress = func(p Progress) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, p)
+		}
 		fs := run1(t, r, planFor("example.net", classify.DNSFailure))
 		if got := summary(fs); got != "mx:mx.ok smtp:smtp.greets" {
 			t.Error(got)
@@ -125,8 +129,12 @@ func TestHealthyDomain(t *testing.T) {
 		if smtp.Args["host"] != "mx1.example.net" || smtp.Target != "203.0.113.25:25" || smtp.Check != CheckSMTP || smtp.Args["local"] != ourIP.String() {
 			t.Errorf("%+v", smtp)
 		}
-		if n := ended.Load(); n != 5 {
-			t.Errorf("progress was told %d times", n)
+		want := []Progress{
+			{Step: "mx", Target: "example.net"}, {Step: "mx", Target: "example.net", Ended: true},
+			{Step: "smtp", Target: "mx1.example.net"}, {Step: "smtp", Target: "mx1.example.net", Ended: true},
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("progress %v", told)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +30,8 @@ type Checker struct {
 	Patience time.Duration     // with one list, for all its questions; 0 means 2.4 s
 	Keys     map[string]string // by zone or a parent of it, "dq.spamhaus.net"; secret
 	Nobody   string            // a label that no name has: sweeps that share it and a cache ask for it once; empty: another each time
+
+	Answered func(done, total int) // told of each list that is through, from several goroutines; may be nil
 }
 
 // Try is how long a [dnscheck.Client] that asks block lists should wait before
@@ -131,12 +134,19 @@ func reversed(ip netip.Addr) string {
 // sweep asks every list that can be asked, in the order of the table, so that
 // a deadline cuts the least important off.
 func (c Checker) sweep(ctx context.Context, inquiries []inquiry) []Result {
+	open := 0
+	for _, q := range inquiries {
+		if q.open() {
+			open++
+		}
+	}
 	var lies []netip.Addr
 	var running sync.WaitGroup
-	if slices.ContainsFunc(inquiries, inquiry.open) {
+	if open > 0 {
 		running.Go(func() { lies = c.lies(ctx) })
 	}
 	slots := make(chan struct{}, c.parallel())
+	var through atomic.Int64
 	for i := range inquiries {
 		q := &inquiries[i]
 		if !q.open() {
@@ -150,6 +160,9 @@ func (c Checker) sweep(ctx context.Context, inquiries []inquiry) []Result {
 			began := time.Now()
 			q.run(ctx)
 			q.result.Took = time.Since(began)
+			if c.Answered != nil {
+				c.Answered(int(through.Add(1)), open)
+			}
 		})
 	}
 	running.Wait()

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -13,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"diagnose/classify/bounce"
@@ -93,7 +91,6 @@ func (a *app) diagnoser() (*probe.Diagnoser, error) {
 		if d.Runner, err = a.runner(); err != nil {
 			return nil, err
 		}
-		d.Runner.Progress = a.progress()
 		d.Runner.Name = c.Classify
 		d.Runner.Memory = a.memory()
 	}
@@ -331,25 +328,6 @@ func (a *app) judgeOther(r probe.Report) {
 	}
 }
 
-// progress shows how far the checks are, on a terminal and only after half a
-// second.
-func (a *app) progress() func(done, total int) {
-	if !a.Progress {
-		return nil
-	}
-	started := time.Now()
-	var shown atomic.Bool
-	return func(done, total int) {
-		switch {
-		case done < total && time.Since(started) > 500*time.Millisecond:
-			shown.Store(true)
-			fmt.Fprintf(a.Err, "\r\x1b[K%d/%d", done, total)
-		case done == total && shown.Swap(false):
-			fmt.Fprint(a.Err, "\r\x1b[K")
-		}
-	}
-}
-
 // output writes reports of every kind, as text or as JSON.
 type output interface {
 	Write(any) error
@@ -418,7 +396,11 @@ func (a *app) columns() int {
 	if !a.Terminal {
 		return 0
 	}
-	n := a.Columns
+	return a.columnsOf(a.Columns)
+}
+
+// columnsOf is a terminal's width as COLUMNS corrects it.
+func (a *app) columnsOf(n int) int {
 	if said, err := strconv.Atoi(a.Getenv("COLUMNS")); err == nil {
 		n = said
 	}

@@ -45,16 +45,17 @@ const (
 
 // Env is everything of the process that a run touches.
 type Env struct {
-	Args      []string // without the program's name
-	In        io.Reader
-	Out, Err  io.Writer
-	Getenv    func(string) string
-	Hostname  func() (string, error)
-	ConfigDir func() (string, error) // the user's configuration folder
-	CacheDir  func() (string, error) // the user's cache folder; nil: nothing is kept between runs
-	Terminal  bool                   // Out is a terminal
-	Columns   int                    // how wide it is; 0: not known
-	Progress  bool                   // Err is one
+	Args       []string // without the program's name
+	In         io.Reader
+	Out, Err   io.Writer
+	Getenv     func(string) string
+	Hostname   func() (string, error)
+	ConfigDir  func() (string, error) // the user's configuration folder
+	CacheDir   func() (string, error) // the user's cache folder; nil: nothing is kept between runs
+	Terminal   bool                   // Out is a terminal
+	Columns    int                    // how wide it is; 0: not known
+	Progress   bool                   // Err is one
+	ErrColumns int                    // how wide that is
 }
 
 // IsTerminal says whether a file is a terminal.
@@ -74,6 +75,10 @@ func Columns(f *os.File) int {
 func Main(ctx context.Context, env Env) int {
 	a := &app{Env: env}
 	a.Err = &oneAtATime{w: env.Err}
+	if a.Progress {
+		a.progress = &progress{out: a.Err, words: func() *report.Words { return a.words }, columns: a.columnsOf(env.ErrColumns)}
+		a.Out, a.Err = a.progress.before(a.Out), a.progress.before(a.Err)
+	}
 	prepareConsole()
 	if err := a.loadWords(language(env)); err != nil {
 		a.complain(err.Error())
@@ -100,6 +105,7 @@ type app struct {
 	opt         options
 	status      int
 	plugin      *report.Plugin // where --nagios asks for its output
+	progress    *progress      // nil: nobody sees it
 	interrupted bool
 	failures    int       // read so far; counted with --rcpt only, which reads one input after another
 	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory

@@ -452,29 +452,6 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestProgressIsForTerminalsAndSlowRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var stderr bytes.Buffer
-		a := &app{Env: Env{Err: &stderr}}
-		if a.progress() != nil {
-			t.Error("progress where nobody looks")
-		}
-		a.Progress = true
-		show := a.progress()
-		show(1, 3)
-		show(3, 3)
-		if stderr.Len() > 0 {
-			t.Errorf("a quick run shows %q", stderr.String())
-		}
-		time.Sleep(time.Second)
-		show(2, 3)
-		show(3, 3)
-		if got := stderr.String(); got != "\r\x1b[K2/3\r\x1b[K" {
-			t.Errorf("%q", got)
-		}
-	})
-}
-
 func TestTheHelpIsInTheLanguage(t *testing.T) {
 	for lang, want := range map[string]string{"en": "Usage:", "zh-TW": "旗標：", "zh-CN": "选项："} {
 		for _, args := range [][]string{{"--help"}, {"help", "mx"}, {"mx", "-h"}, {"help"}} {

@@ -372,6 +372,9 @@ func (a *app) runner() (*probe.Runner, error) {
 		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(bound), Port: a.opt.port,
 		Policy: probe.Policy{Total: a.opt.timeout},
 	}
+	if a.progress != nil {
+		r.Progress = a.progress.see
+	}
 	if bound.IsValid() {
 		r.Route = func(there netip.Addr) (netip.Addr, error) {
 			if there.Is4() != bound.Is4() {

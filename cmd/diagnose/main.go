@@ -24,7 +24,7 @@ func main() {
 	status := cli.Main(ctx, cli.Env{
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 		Hostname: os.Hostname, ConfigDir: os.UserConfigDir, CacheDir: os.UserCacheDir,
-		Terminal: cli.IsTerminal(os.Stdout), Columns: cli.Columns(os.Stdout), Progress: cli.IsTerminal(os.Stderr),
+		Terminal: cli.IsTerminal(os.Stdout), Columns: cli.Columns(os.Stdout), Progress: cli.IsTerminal(os.Stderr), ErrColumns: cli.Columns(os.Stderr),
 	})
 	stop()
 	os.Exit(status)

@@ -40,7 +40,7 @@ func (b *Brief) Close() error { return nil }
 func (b *Brief) line(r probe.Report) string {
 	t := &Text{Words: b.Words}
 	if r.Failure == nil || r.Classification == nil {
-		return b.cut(t.kind(r), b.Columns)
+		return b.Words.Cut(t.kind(r), b.Columns)
 	}
 	verdict, m := t.say("verdict-short.not-looked", nil), faint
 	if v := r.Verification; v != nil {
@@ -51,7 +51,7 @@ func (b *Brief) line(r probe.Report) string {
 	verdict = b.Words.Pad(verdict, b.widest("verdict-short."))
 	after := "  " + b.Words.Pad(t.say("party-short."+actor(r), nil), b.widest("party-short.")) + "  " + b.todo(t, r)
 	if b.Columns > 0 {
-		after = b.cut(after, b.Columns-b.Words.Width(before+verdict))
+		after = b.Words.Cut(after, max(1, b.Columns-b.Words.Width(before+verdict)))
 	}
 	return strings.TrimRight(before+b.Colours.paint(m, verdict)+after, " ")
 }
@@ -81,19 +81,4 @@ func (b *Brief) widest(family string) int {
 		}
 	}
 	return w
-}
-
-// cut shortens what does not fit; 0 is any width.
-func (b *Brief) cut(s string, width int) string {
-	if b.Columns <= 0 || b.Words.Width(s) <= width {
-		return s
-	}
-	const more = "..."
-	n := len(more)
-	for i, r := range s {
-		if n += b.Words.columns(r); n > width {
-			return s[:i] + more
-		}
-	}
-	return s
 }

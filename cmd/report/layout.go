@@ -108,6 +108,21 @@ func wide(r rune) bool {
 	return kind == width.EastAsianWide || kind == width.EastAsianFullwidth
 }
 
+// Cut shortens text to a width; 0 or less is any.
+func (w *Words) Cut(text string, width int) string {
+	if width <= 0 || w.Width(text) <= width {
+		return text
+	}
+	const more = "..."
+	n := len(more)
+	for i, r := range text {
+		if n += w.columns(r); n > width {
+			return text[:i] + more
+		}
+	}
+	return text
+}
+
 // tooNarrow is how little room beside a label is not worth using.
 const tooNarrow = 24
 
