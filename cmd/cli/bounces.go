@@ -335,6 +335,24 @@ type output interface {
 }
 
 func (a *app) output(to io.Writer) output {
+	out := a.form(to)
+	if a.opt.redact {
+		ours, _ := a.ours() // whoever reads bounces has complained of what is wrong with it
+		return redacted{out, ours}
+	}
+	return out
+}
+
+// redacted takes out of reports what strangers need not know, whatever form
+// they are written in.
+type redacted struct {
+	output
+	ours probe.Our
+}
+
+func (r redacted) Write(v any) error { return r.output.Write(report.Redact(v, r.ours)) }
+
+func (a *app) form(to io.Writer) output {
 	switch {
 	case a.plugin != nil:
 		return a.plugin

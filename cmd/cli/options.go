@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -39,7 +40,7 @@ type options struct {
 	server                                          serverFlags
 	jobs                                            int
 	file                                            configFile
-	brief, trace                                    bool
+	brief, trace, redact                            bool
 }
 
 // configFile is diagnose.toml. Flags win over it.
@@ -109,6 +110,7 @@ func (a *app) flags(root *cobra.Command) {
 			c.Flags().Lookup("letter").NoOptDefVal = string(report.Colleague)
 			c.Flags().BoolVar(&o.brief, "brief", false, "")
 			c.Flags().BoolVar(&o.trace, "trace", false, "")
+			c.Flags().BoolVar(&o.redact, "redact", false, "")
 		}
 	}
 	for _, c := range available(root) {
@@ -173,8 +175,8 @@ func (a *app) join(c *cobra.Command) error {
 			return usage("letter-output", "value", o.output)
 		}
 	}
-	if o.brief && o.output != "text" {
-		return usage("brief-output", "value", o.output)
+	if o.brief && (o.output != "text" || o.letter != "") {
+		return usage("brief-output", "value", cmp.Or(o.letter, o.output))
 	}
 	if o.nagios && o.output != "text" {
 		return usage("nagios-output", "value", o.output)
