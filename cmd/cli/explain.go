@@ -55,7 +55,6 @@ func explain(c *classify.Classifier, query string) report.Explanation {
 	of := classify.Classification{}
 	if category, ok := classify.Parse(strings.TrimSpace(query)); ok {
 		of.Category = category
-		e.Examples = examples(c, category)
 	} else if s, ok := c.Status(strings.ToLower(query)); ok && statusCode.MatchString(query) {
 		of.Category, _ = classify.Parse(s.Category)
 		e.Status = &report.Status{Code: query, Name: s.Name, Source: s.Source, Firm: s.Firm, Rivals: append([]string{}, s.Rivals...)}
@@ -72,6 +71,9 @@ func explain(c *classify.Classifier, query string) report.Explanation {
 		e.Checks = append(e.Checks, step.ID)
 	}
 	e.Party, _ = probe.Advise(of, s, nil)
+	if e.Classification == nil {
+		e.Examples = examples(c, of.Category)
+	}
 	return e
 }
 

@@ -43,48 +43,63 @@ func (t *Text) Explain(e Explanation) error {
 		for i, r := range s.Rivals {
 			names[i] = t.say("name."+r, nil)
 		}
-		t.line(t.Colours.paint(heading, t.say(key, map[string]string{
+		t.hang("", t.say(key, map[string]string{
 			"code": s.Code, "registered": s.Name, "source": s.Source, "rivals": strings.Join(names, t.say("label.comma", nil)),
-		})))
+		}), heading)
 	}
 	if c := e.Classification; c != nil {
 		if e.Category != classify.Unknown {
-			t.line(t.Colours.paint(heading, t.say("explain.reply", number)))
+			t.hang("", t.say("explain.reply", number), heading)
 		}
 		for _, ev := range c.Evidence {
-			t.line("  " + t.say("explain.evidence", map[string]string{
-				"rule": ev.Rule, "quote": ev.Quote, "confidence": t.say("confidence."+string(c.Confidence), nil)}))
+			t.hang("  ", t.say("explain.evidence", map[string]string{
+				"rule": ev.Rule, "quote": ev.Quote, "confidence": t.say("confidence."+string(c.Confidence), nil)}), plain)
 		}
 		if len(c.Rivals) > 0 {
-			t.line("  " + t.say("explain.rivals", map[string]string{"rivals": t.rivals(c.Rivals)}))
+			t.hang("  ", t.say("explain.rivals", map[string]string{"rivals": t.rivals(c.Rivals)}), plain)
 		}
 		if c.Provider+c.List+c.Reference != "" {
-			t.line("  " + t.say("explain.whose", map[string]string{"provider": c.Provider, "list": c.List, "reference": c.Reference}))
+			t.hang("  ", t.say("explain.whose", map[string]string{"provider": c.Provider, "list": c.List, "reference": c.Reference}), plain)
 		}
 	}
 	if e.Category == classify.Unknown {
 		if e.Status == nil {
-			t.line(t.say("explain.unknown", map[string]string{"query": e.Query}))
+			t.hang("", t.say("explain.unknown", map[string]string{"query": e.Query}), plain)
 		}
 		return t.flush()
 	}
-	t.line(t.Colours.paint(heading, t.say("explain.category", number)))
-	t.paragraph("explain.label-cause", t.say("explain."+e.Slug+".cause", nil))
-	t.paragraph("explain.label-remedy", t.say("explain."+e.Slug+".remedy", nil))
-	t.paragraph("explain.label-party", t.say("party."+string(e.Party), nil))
-	t.paragraph("explain.label-checks", t.steps(e.Checks))
+	t.hang("", t.say("explain.category", number), heading)
+	for _, p := range e.Paragraphs(t.Words) {
+		t.hang("  "+p.Label+t.say("label.colon", nil), p.Text, plain)
+	}
 	if len(e.Examples) > 0 {
 		t.line("  " + t.say("explain.label-examples", nil))
 		for _, x := range e.Examples {
-			t.line("    " + Safe(x))
+			t.hang("    ", Safe(x), plain)
 		}
 	}
+	t.meet(t.page.String())
 	return t.flush()
 }
 
-func (t *Text) paragraph(label, text string) {
-	if text != "" {
-		t.line("  " + t.say(label, nil) + t.say("label.colon", nil) + text)
+// Paragraph is a part of what there is to say of a category.
+type Paragraph struct{ Label, Text string }
+
+// Paragraphs are all that there is to say of a category, but for the replies
+// that mean it; a page of the handbook.
+func (e Explanation) Paragraphs(w *Words) []Paragraph {
+	t := &Text{Words: w}
+	of := func(label, part string) Paragraph {
+		return Paragraph{w.Say(label, nil), w.Say("explain."+e.Slug+part, nil)}
+	}
+	return []Paragraph{
+		of("explain.label-cause", ".cause"),
+		{w.Say("explain.label-party", nil), w.Say("party."+string(e.Party), nil)},
+		of("explain.label-remedy", ".remedy"),
+		{w.Say("explain.label-checks", nil), t.steps(e.Checks)},
+		of("explain.label-confirmed", ".confirmed"),
+		of("explain.label-cleared", ".cleared"),
+		of("explain.label-otherwise", ".otherwise"),
 	}
 }
 

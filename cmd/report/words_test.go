@@ -219,7 +219,7 @@ func codes(t *testing.T) map[string]string {
 		"letter.now-": append(c.constants("probe", "Verdict"), "offline"), "letter.whose-": append(c.constants("probe", "Party"), "nobody"),
 		"html.party-": {"nobody", "unknown"},
 		"html.state-": {"passed", "broken", "mended", "waits", "beyond", "unknown"},
-		"explain.":    c.perSlug(".cause", ".remedy"),
+		"explain.":    c.perSlug(".cause", ".remedy", ".confirmed", ".cleared", ".otherwise"),
 		// Codes that are put together, and what can be put behind the dot.
 		"finding.mx.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.address.": {"servfail", "refused", "timeout", "failed", "blind"},
 		"finding.ptr.": {"servfail", "refused", "timeout", "failed", "blind"}, "finding.spf.": c.constants("dnscheck", "Result"),
