@@ -111,27 +111,42 @@ func inputs(args []string) iter.Seq[input] {
 	return func(yield func(input) bool) {
 		stdin := false
 		for _, arg := range args {
-			if arg == "-" && stdin {
+			if arg == "-" {
+				if !stdin && !yield(input{name: arg, slow: true}) {
+					return
+				}
+				stdin = true
 				continue
 			}
-			stdin = stdin || arg == "-"
-			info, err := os.Stat(arg)
-			more := true
-			switch {
-			case arg == "-":
-				more = yield(input{name: arg, slow: true})
-			case err != nil:
-				more = yield(input{name: arg, err: err})
-			case info.IsDir():
-				more = folder(arg, yield)
-			default:
-				more = yield(input{name: arg, slow: !info.Mode().IsRegular()})
-			}
-			if !more {
-				return
+			for _, name := range expanded(arg) {
+				if !fileOrFolder(name, yield) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// expanded are the files that a pattern means where no shell has put them in
+// its place, as on Windows. What exists, or means nothing, is itself.
+func expanded(arg string) []string {
+	if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?") {
+		if names, _ := filepath.Glob(arg); len(names) > 0 {
+			return names
+		}
+	}
+	return []string{arg}
+}
+
+func fileOrFolder(name string, yield func(input) bool) bool {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return yield(input{name: name, err: err})
+	case info.IsDir():
+		return folder(name, yield)
+	}
+	return yield(input{name: name, slow: !info.Mode().IsRegular()})
 }
 
 // folder yields the regular files of a folder and of those in it, by name.

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/inconshreveable/mousetrap"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
@@ -56,6 +57,8 @@ type Env struct {
 	Columns    int                    // how wide it is; 0: not known
 	Progress   bool                   // Err is one
 	ErrColumns int                    // how wide that is
+	Language   string                 // of the system, where the environment names none
+	Explorer   bool                   // started by a double click on Windows, in a window of its own
 }
 
 // IsTerminal says whether a file is a terminal.
@@ -74,6 +77,15 @@ func Columns(f *os.File) int {
 // process and keeps no state between runs.
 func Main(ctx context.Context, env Env) int {
 	a := &app{Env: env}
+	status := a.main(ctx, env)
+	if a.Explorer && a.words != nil { // the window closes with us, and nobody would have read it
+		fmt.Fprintln(a.Err, "\n"+a.words.Say("hint.close", nil))
+		_, _ = a.In.Read(make([]byte, 1)) // whatever comes, or nothing: we are done
+	}
+	return status
+}
+
+func (a *app) main(ctx context.Context, env Env) int {
 	a.Err = &oneAtATime{w: env.Err}
 	if a.Progress {
 		a.progress = &progress{out: a.Err, words: func() *report.Words { return a.words }, columns: a.columnsOf(env.ErrColumns)}
@@ -158,8 +170,12 @@ func language(env Env) string {
 			return lang
 		}
 	}
-	return "en"
+	lang, _ := report.Match(env.Language)
+	return lang
 }
+
+// Explorer says whether the program was started by a double click on Windows.
+func Explorer() bool { return mousetrap.StartedByExplorer() }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{

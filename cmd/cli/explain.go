@@ -99,14 +99,20 @@ func classifyText(c *classify.Classifier, text string) classify.Classification {
 	return c.Classify(bounce.Failure{Reply: bounce.Reply{Text: text}})
 }
 
-// examples are replies that mean a category, of different rules; the codes of
+// examples are replies that mean a category, of different rules: of those that
+// are about the category first, then of those about a language. The codes of
 // single providers would teach nobody.
 func examples(c *classify.Classifier, category classify.Category) []string {
-	out := []string{}
+	own, others := []string{}, []string{}
 	for _, r := range c.Rules() {
-		if r.Category == category.Slug() && r.Provider == "" && len(r.Example) > 0 && len(out) < maxExamples {
-			out = append(out, r.Example[0])
+		switch {
+		case r.Category != category.Slug() || r.Provider != "" || len(r.Example) == 0:
+		case strings.HasPrefix(r.ID, r.Category+"."):
+			own = append(own, r.Example[0])
+		default:
+			others = append(others, r.Example[0])
 		}
 	}
-	return out
+	all := append(own, others...)
+	return all[:min(len(all), maxExamples)]
 }

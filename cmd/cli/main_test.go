@@ -482,3 +482,40 @@ func TestAMonitoringSystemThatHangsUpIsUnknown(t *testing.T) {
 		t.Errorf("status %d, %q", status, stderr.String())
 	}
 }
+
+func TestAPatternThatNoShellReplacedNamesItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"b.eml", "a.eml", "c.txt", "[odd].eml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("550 5.1.1 <nobody@example.net>: User unknown\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := func(args ...string) (out []string) {
+		for in := range inputs(args) {
+			out = append(out, filepath.Base(in.name))
+			if in.err != nil {
+				out = append(out, "?")
+			}
+		}
+		return out
+	}
+	for pattern, want := range map[string][]string{
+		"*.eml": {"[odd].eml", "a.eml", "b.eml"}, "?.txt": {"c.txt"}, "*.msg": {"*.msg", "?"}, "[odd].eml": {"[odd].eml"},
+	} {
+		if got := names(filepath.Join(dir, pattern)); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+	}
+}
+
+func TestADoubleClickIsToldWhatToDoAndWaitedFor(t *testing.T) {
+	var out, stderr bytes.Buffer
+	env := testEnv(strings.NewReader("\nrest"), &out, &stderr, "--help")
+	env.Explorer, env.Language = true, "zh-Hant-TW"
+	if status := Main(t.Context(), env); status != statusOK || !strings.Contains(out.String(), "用法：") || !strings.Contains(stderr.String(), "Enter") {
+		t.Errorf("status %d, %q, %q", status, out.String(), stderr.String())
+	}
+	if rest, _ := io.ReadAll(env.In); string(rest) != "rest" {
+		t.Errorf("%q is left", rest)
+	}
+}

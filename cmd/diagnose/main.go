@@ -25,6 +25,7 @@ func main() {
 		Args: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 		Hostname: os.Hostname, ConfigDir: os.UserConfigDir, CacheDir: os.UserCacheDir,
 		Terminal: cli.IsTerminal(os.Stdout), Columns: cli.Columns(os.Stdout), Progress: cli.IsTerminal(os.Stderr), ErrColumns: cli.Columns(os.Stderr),
+		Language: cli.SystemLanguage(), Explorer: cli.Explorer(),
 	})
 	stop()
 	os.Exit(status)
