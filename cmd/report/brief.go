@@ -13,16 +13,23 @@ import (
 // Brief writes a line for each failure: the recipient, what happened, whether
 // that is so now, whose it is, and the first thing to do. Columns stand below
 // each other; a recipient too long for its own moves the rest of its line, for
-// an address cut short would be another one.
+// an address cut short would be another one. In a terminal too narrow for it,
+// what to do stands below.
 type Brief struct {
 	Out     io.Writer
 	Words   *Words
 	Colours Colours
-	Columns int // of the terminal, where lines are cut; 0: they are not
+	Columns int // of the terminal; 0: any
+
+	widths map[string]int // of the longest text of a family
 }
 
-// recipientColumn has room for most addresses.
-const recipientColumn = 32
+// recipientColumn has room for most addresses; in a narrow terminal the rest
+// must have some too.
+const (
+	recipientColumn = 32
+	recipientNarrow = 24
+)
 
 // Write writes a report of bounces; no other has a brief form.
 func (b *Brief) Write(v any) error {
@@ -30,30 +37,32 @@ func (b *Brief) Write(v any) error {
 	if !ok {
 		return fmt.Errorf("no brief form of a %T", v)
 	}
-	_, err := io.WriteString(b.Out, b.line(r)+"\n")
-	return err
+	t := &Text{Out: b.Out, Words: b.Words, Colours: b.Colours, Columns: b.Columns}
+	if isFailure(r) {
+		t.hang(b.columns(t, r), b.todo(t, r), plain)
+	} else {
+		t.hang("", t.kind(r), plain)
+	}
+	return t.run()
 }
 
 // Close has nothing to end.
 func (b *Brief) Close() error { return nil }
 
-func (b *Brief) line(r probe.Report) string {
-	t := &Text{Words: b.Words}
-	if r.Failure == nil || r.Classification == nil {
-		return b.Words.Cut(t.kind(r), b.Columns)
-	}
+// columns are all but what is to be done.
+func (b *Brief) columns(t *Text, r probe.Report) string {
 	verdict, m := t.say("verdict-short.not-looked", nil), faint
 	if v := r.Verification; v != nil {
 		verdict, m = t.say("verdict-short."+string(v.Verdict), nil), ofVerdict(v.Verdict)
 	}
-	before := b.Words.Pad(Safe(cmp.Or(r.Failure.Recipient, r.Failure.OriginalRecipient, r.Source.Name)), recipientColumn) + "  " +
-		b.Words.Pad(b.name(t, r), b.widest("name.")) + "  "
-	verdict = b.Words.Pad(verdict, b.widest("verdict-short."))
-	after := "  " + b.Words.Pad(t.say("party-short."+actor(r), nil), b.widest("party-short.")) + "  " + b.todo(t, r)
-	if b.Columns > 0 {
-		after = b.Words.Cut(after, max(1, b.Columns-b.Words.Width(before+verdict)))
+	room := recipientColumn
+	if b.Columns > 0 && b.Columns < 100 {
+		room = recipientNarrow
 	}
-	return strings.TrimRight(before+b.Colours.paint(m, verdict)+after, " ")
+	return b.Words.Pad(Safe(cmp.Or(r.Failure.Recipient, r.Failure.OriginalRecipient, r.Source.Name)), room) + "  " +
+		b.Words.Pad(b.name(t, r), b.widest("name.")) + "  " +
+		b.Colours.paint(m, b.Words.Pad(verdict, b.widest("verdict-short."))) + "  " +
+		b.Words.Pad(t.say("party-short."+actor(r), nil), b.widest("party-short.")) + "  "
 }
 
 // name is the category's, or that nobody need care.
@@ -74,11 +83,16 @@ func (b *Brief) todo(t *Text, r probe.Report) string {
 
 // widest is the width of the longest text of a family.
 func (b *Brief) widest(family string) int {
-	w := 0
+	if w, known := b.widths[family]; known {
+		return w
+	}
+	if b.widths == nil {
+		b.widths = map[string]int{}
+	}
 	for key, text := range b.Words.text {
 		if strings.HasPrefix(key, family) {
-			w = max(w, b.Words.Width(text))
+			b.widths[family] = max(b.widths[family], b.Words.Width(text))
 		}
 	}
-	return w
+	return b.widths[family]
 }
