@@ -97,7 +97,7 @@ func (a *app) main(ctx context.Context, env Env) int {
 		return statusFailed
 	}
 	root := a.root()
-	root.SetArgs(env.Args)
+	root.SetArgs(append([]string{}, env.Args...)) // nil would mean those of the process
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(a.Err)
