@@ -46,7 +46,6 @@ func (a *app) server(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.Progress = a.progress()
 	got := r.Server(ctx, s)
 	if err := ctx.Err(); err != nil {
 		return err
