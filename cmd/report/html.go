@@ -184,11 +184,7 @@ func (h *HTML) section(r probe.Report) section {
 	s.fact(h.say("label.reference", nil), Safe(r.Classification.Reference))
 	s.fact(h.say("label.source", nil), Safe(r.Source.Name))
 	for _, a := range r.Advice {
-		who := ""
-		if a.Party != probe.PartyUnknown {
-			who = h.say("party-short."+string(a.Party), nil)
-		}
-		s.Advice = append(s.Advice, todo{who, strings.Split(h.say("advice."+a.Code, a.Args), "\n")})
+		s.Advice = append(s.Advice, todo{t.who(a.Party), strings.Split(h.say("advice."+a.Code, a.Args), "\n")})
 	}
 	h.observed(&s, r)
 	return s

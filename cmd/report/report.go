@@ -303,19 +303,27 @@ func (t *Text) advice(list []probe.Advice) {
 	parties := make([]string, len(list))
 	width := 0
 	for i, a := range list {
-		if a.Party != probe.PartyUnknown {
-			parties[i] = t.say("party-short."+string(a.Party), nil)
-		}
-		width = max(width, t.Words.Width(parties[i]))
+		parties[i] = t.who(a.Party)
+		width = max(width, t.Words.Width(parties[i])+len("  "))
 	}
-	if width > 0 {
-		width += len("  ")
+	if !slices.ContainsFunc(list, func(a probe.Advice) bool { return a.Party != probe.PartyUnknown }) {
+		clear(parties) // nobody to tell apart
+		width = 0
 	}
 	label := t.Words.Pad(t.say("label.advice", nil), t.labelWidth()) + " "
 	for i, a := range list {
 		t.todo(label+t.Words.Pad(parties[i], width), a)
 		label = t.Words.Pad("", t.Words.Width(label))
 	}
+}
+
+// who is the party of an advice. What is for nobody else is for the one who
+// reads the report.
+func (t *Text) who(p probe.Party) string {
+	if p == probe.PartyUnknown {
+		return t.say("label.you", nil)
+	}
+	return t.say("party-short."+string(p), nil)
 }
 
 // todo writes one thing to do. Its further lines are records or commands to
