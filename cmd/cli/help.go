@@ -45,7 +45,11 @@ func (a *app) flagTable(flags *pflag.FlagSet) string {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", --" + f.Name
 		}
-		if f.Value.Type() != "bool" {
+		switch {
+		case f.Value.Type() == "bool":
+		case f.NoOptDefVal != "": // a value only behind =
+			name += "[=" + value + "]"
+		default:
 			name += " " + value
 		}
 		rows = append(rows, [2]string{name, text})

@@ -97,8 +97,12 @@ func (p *page) flags(flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			name = bold("-"+f.Shorthand) + ", " + name
 		}
-		if f.Value.Type() != "bool" {
-			name += ` \fI` + roff(value) + `\fR`
+		switch value = `\fI` + roff(value) + `\fR`; {
+		case f.Value.Type() == "bool":
+		case f.NoOptDefVal != "": // a value only behind =
+			name += "[=" + value + "]"
+		default:
+			name += " " + value
 		}
 		p.item(name, text)
 	})
