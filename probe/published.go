@@ -56,9 +56,11 @@ func (r *run) publication(ctx context.Context, s Step) []Finding {
 	case CheckDANE:
 		return r.fingerprints(ctx, s)
 	case CheckNS:
-		mx := r.noWay()
-		if slices.Contains(s.Needs, StepMX) && (mx == nil || mx.Code != "mx.servfail" && mx.Code != "mx.timeout" || mx.MX.Status.Known()) {
-			return nil
+		if slices.Contains(s.Needs, StepMX) { // else they are asked whatever our resolver says
+			mx := r.noWay()
+			if mx == nil || mx.Code != "mx.servfail" && mx.Code != "mx.timeout" || mx.MX.Status.Known() {
+				return nil
+			}
 		}
 		return r.each(s, one, func(t target) Finding {
 			return findNS(dnscheck.CheckAuthoritative(ctx, r.resolver, r.servers, t.name))
