@@ -38,6 +38,7 @@ type HTML struct {
 	Words *Words
 
 	sections []section
+	met      *Text // the terms of the sections
 	failures int
 	counts   map[string]map[string]int // of failures, by a chart's key and a row's name
 }
@@ -45,7 +46,8 @@ type HTML struct {
 // section is one report on the page.
 type section struct {
 	ID, Title, Verdict, VerdictName string
-	Facts                           []fact
+	Facts                           []fact // the answer
+	Said                            []fact // by the mail, and what was made of it
 	Path                            []node
 	Advice                          []todo
 	Findings                        []seenRow
@@ -100,6 +102,7 @@ func (h *HTML) Write(v any) error {
 		s = h.section(r)
 	}
 	s.ID = "r" + strconv.Itoa(len(h.sections)+1)
+	h.meet(s)
 	h.sections = append(h.sections, s)
 	return err
 }
@@ -127,12 +130,45 @@ func (h *HTML) Close() error {
 		"Many":     len(h.sections) > 1,
 		"Total":    h.say("html.total", map[string]string{"failures": strconv.Itoa(h.failures)}),
 		"More":     h.more(),
+		"Terms":    h.terms(),
 	})
 	if err != nil {
 		return err
 	}
 	_, err = h.Out.Write(page.Bytes())
 	return err
+}
+
+// meet notes the terms that a section uses, to explain them once below.
+func (h *HTML) meet(s section) {
+	if h.met == nil {
+		h.met = h.text()
+	}
+	h.met.meet(s.Title)
+	for _, f := range slices.Concat(s.Facts, s.Said) {
+		h.met.meet(f.Value)
+	}
+	for _, a := range s.Advice {
+		h.met.meet(strings.Join(a.Lines, " "))
+	}
+	for _, f := range s.Findings {
+		h.met.meet(f.Step + " " + f.Words)
+	}
+	for _, n := range s.Path {
+		h.met.meet(n.Name)
+	}
+}
+
+func (h *HTML) terms() (rows []fact) {
+	if h.met == nil {
+		return nil
+	}
+	slices.Sort(h.met.terms)
+	for _, key := range h.met.terms {
+		term, meaning := h.met.term(key)
+		rows = append(rows, fact{term, meaning})
+	}
+	return rows
 }
 
 func (h *HTML) say(key string, args map[string]string) string { return h.Words.Say(key, args) }
@@ -171,21 +207,10 @@ func (h *HTML) section(r probe.Report) section {
 		s.fact(h.say("label.proof", nil), t.proof(v))
 	}
 	s.fact(h.say("label.party", nil), t.party(r))
-	s.fact(h.say("label.recipient", nil), Safe(r.Failure.Recipient))
-	if o := r.Failure.OriginalRecipient; o != "" && o != r.Failure.Recipient {
-		s.fact(h.say("html.sent-to", nil), Safe(o))
-	}
-	label := "label.said"
-	if r.Failure.Reply.Text == "" {
-		label = "label.reported"
-	}
-	s.fact(h.say(label, nil), Safe(first(r.Failure.Reply.Text, r.Failure.Text)))
-	s.fact(h.say("label.why", nil), t.why(r.Classification))
-	s.fact(h.say("label.reference", nil), Safe(r.Classification.Reference))
-	s.fact(h.say("label.source", nil), Safe(r.Source.Name))
 	for _, a := range r.Advice {
 		s.Advice = append(s.Advice, todo{t.who(a.Party), strings.Split(h.say("advice."+a.Code, a.Args), "\n")})
 	}
+	s.Said = h.said(r)
 	h.observed(&s, r)
 	return s
 }
@@ -194,6 +219,27 @@ func (s *section) fact(label, value string) {
 	if value != "" {
 		s.Facts = append(s.Facts, fact{label, value})
 	}
+}
+
+// said is what the mail says, and what it was taken for.
+func (h *HTML) said(r probe.Report) (rows []fact) {
+	f, quote := r.Failure, "label.said"
+	if f.Reply.Text == "" {
+		quote = "label.reported"
+	}
+	sentTo := f.OriginalRecipient
+	if sentTo == f.Recipient {
+		sentTo = ""
+	}
+	for _, row := range []fact{
+		{"label.recipient", f.Recipient}, {"html.sent-to", sentTo}, {quote, first(f.Reply.Text, f.Text)},
+		{"label.why", h.text().why(r.Classification)}, {"label.reference", r.Classification.Reference}, {"label.source", r.Source.Name},
+	} {
+		if row.Value != "" {
+			rows = append(rows, fact{h.say(row.Label, nil), Safe(row.Value)})
+		}
+	}
+	return rows
 }
 
 // observed adds what was looked at, what bounds the verdict, and what else was
