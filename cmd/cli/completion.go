@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"diagnose/classify"
+	"diagnose/rbl"
 )
 
 func (a *app) completionCommand() *cobra.Command {
@@ -72,14 +73,24 @@ func completeCommand(c *cobra.Command, args []string, begun string) (out []cobra
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
-// completeCategory offers the categories, by name and by number, to explain.
-func (a *app) completeCategory(_ *cobra.Command, _ []string, begun string) (out []cobra.Completion, _ cobra.ShellCompDirective) {
+// completeExplain offers what can be explained: the categories, by name and by
+// number, and the block lists.
+func (a *app) completeExplain(_ *cobra.Command, _ []string, begun string) (out []cobra.Completion, _ cobra.ShellCompDirective) {
 	for c := classify.Unknown + 1; c <= classify.RemoteFault; c++ {
 		what := a.words.Say("name."+c.Slug(), nil)
 		for _, name := range []string{c.Slug(), strconv.Itoa(int(c))} {
 			if strings.HasPrefix(name, begun) {
 				out = append(out, cobra.CompletionWithDesc(name, what))
 			}
+		}
+	}
+	lists, err := a.blockLists()
+	if err != nil {
+		return out, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, l := range lists {
+		if begun != "" && strings.HasPrefix(l.Zone, begun) && l.Tier != rbl.DeadTier && l.Tier != rbl.Other {
+			out = append(out, cobra.CompletionWithDesc(l.Zone, l.Operator))
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp

@@ -11,31 +11,36 @@ import (
 	"diagnose/classify/bounce"
 	"diagnose/cmd/report"
 	"diagnose/probe"
+	"diagnose/rbl"
 )
 
 // maxExamples is how many typical replies an explanation shows.
 const maxExamples = 6
 
-// explainCommand says offline what a category, an enhanced status code or a
-// reply means.
+// explainCommand says offline what a category, an enhanced status code, a block
+// list or a reply means.
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: `explain CATEGORY|CODE|"REPLY"...`, Short: a.words.Say("help.explain", nil),
-		Example: a.words.Say("help.explain-examples", nil), Args: atLeastOne, ValidArgsFunction: a.completeCategory,
+		Use: `explain CATEGORY|CODE|LIST|"REPLY"...`, Short: a.words.Say("help.explain", nil),
+		Example: a.words.Say("help.explain-examples", nil), Args: atLeastOne, ValidArgsFunction: a.completeExplain,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := a.classifier()
 			if err != nil {
 				return err
 			}
-			return a.explainAll(c, args)
+			lists, err := a.blockLists()
+			if err != nil {
+				return err
+			}
+			return a.explainAll(c, lists, args)
 		},
 	}
 }
 
-func (a *app) explainAll(c *classify.Classifier, args []string) error {
+func (a *app) explainAll(c *classify.Classifier, lists []rbl.List, args []string) error {
 	out := a.output(a.Out)
 	for _, arg := range args {
-		e := explain(c, arg)
+		e := explain(c, lists, arg)
 		if e.Category == classify.Unknown {
 			a.saw(statusUnknown)
 		}
@@ -50,7 +55,7 @@ var statusCode = regexp.MustCompile(`^[245xX]\.\d{1,3}\.\d{1,3}$`)
 
 // explain finds out what kind of thing is asked about, and what there is to
 // say of it.
-func explain(c *classify.Classifier, query string) report.Explanation {
+func explain(c *classify.Classifier, lists []rbl.List, query string) report.Explanation {
 	e := report.Explanation{Schema: probe.Schema, Query: query, Examples: []string{}, Checks: []string{}, Party: probe.PartyUnknown}
 	of := classify.Classification{}
 	if category, ok := classify.Parse(strings.TrimSpace(query)); ok {
@@ -58,6 +63,9 @@ func explain(c *classify.Classifier, query string) report.Explanation {
 	} else if s, ok := c.Status(strings.ToLower(query)); ok && statusCode.MatchString(query) {
 		of.Category, _ = classify.Parse(s.Category)
 		e.Status = &report.Status{Code: query, Name: s.Name, Source: s.Source, Firm: s.Firm, Rivals: append([]string{}, s.Rivals...)}
+	} else if l, ok := rbl.Find(lists, query); ok && !strings.ContainsAny(query, " @/") {
+		e.List = report.NewListPage(l)
+		of.Category, of.List = classify.Blocklisted, l.Zone
 	} else {
 		of = classifyText(c, query)
 		e.Classification = &of
@@ -71,7 +79,7 @@ func explain(c *classify.Classifier, query string) report.Explanation {
 		e.Checks = append(e.Checks, step.ID)
 	}
 	e.Party, _ = probe.Advise(of, s, nil)
-	if e.Classification == nil {
+	if e.Classification == nil && e.List == nil {
 		e.Examples = examples(c, of.Category)
 	}
 	return e

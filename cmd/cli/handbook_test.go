@@ -36,7 +36,7 @@ func TestTheHandbookIsWhatExplainSays(t *testing.T) {
 		var b strings.Builder
 		b.WriteString(preface[lang])
 		for c := classify.Unknown + 1; c <= classify.RemoteFault; c++ {
-			chapter(&b, w, explain(classify.Default(), c.Slug()))
+			chapter(&b, w, explain(classify.Default(), nil, c.Slug()))
 		}
 		name := filepath.Join("../../docs", "handbook."+lang+".md")
 		if *update {

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
 	"diagnose/classify"
 	"diagnose/probe"
+	"diagnose/rbl"
 )
 
 // Explanation is what is to be said of a category, an enhanced status code or
@@ -17,6 +19,7 @@ type Explanation struct {
 	Slug           string                   `json:"slug"`
 	Status         *Status                  `json:"status,omitempty"`         // the query is a code
 	Classification *classify.Classification `json:"classification,omitempty"` // the query is a reply
+	List           *ListPage                `json:"list,omitempty"`           // the query is a block list
 	Examples       []string                 `json:"examples"`                 // replies that mean the category
 	Checks         []string                 `json:"checks"`                   // steps that a probe would take
 	Party          probe.Party              `json:"party"`                    // who usually has to act
@@ -29,6 +32,61 @@ type Status struct {
 	Source string   `json:"source"` // the RFC
 	Firm   bool     `json:"firm"`   // servers use it for what it was registered for
 	Rivals []string `json:"rivals"` // slugs: what it is used for elsewhere
+}
+
+// ListPage is what there is to say of a block list without asking it.
+type ListPage struct {
+	Zone      string   `json:"zone"`
+	Operator  string   `json:"operator"`
+	Tier      rbl.Tier `json:"tier"`
+	Scope     string   `json:"scope"`
+	Key       bool     `json:"key"` // it answers only those who have one
+	LookupURL string   `json:"lookup_url"`
+	DelistURL string   `json:"delist_url"`
+	Rule      string   `json:"delist_rule"` // how an entry comes off
+	Terms     string   `json:"terms"`       // the operator's limits
+	Closed    string   `json:"closed"`
+	Died      string   `json:"died"`
+}
+
+// NewListPage takes what is told of a list.
+func NewListPage(l rbl.List) *ListPage {
+	return &ListPage{
+		Zone: l.Zone, Operator: l.Operator, Tier: l.Tier, Scope: l.Scope, Key: l.Key, LookupURL: bare(l.LookupURL), DelistURL: bare(l.DelistURL),
+		Rule: l.DelistRule, Terms: l.Terms, Closed: l.Closed, Died: string(l.Died),
+	}
+}
+
+// bare is a page without the place for what is looked up.
+func bare(url string) string {
+	before, _, _ := strings.Cut(url, "{")
+	return before
+}
+
+func (t *Text) listPage(l *ListPage) {
+	args := map[string]string{"zone": l.Zone, "operator": l.Operator, "closed": l.Closed, "rule": l.Rule, "url": cmp.Or(l.DelistURL, l.LookupURL)}
+	if l.Tier == rbl.DeadTier {
+		if l.Died != "" {
+			args["died"] = t.say("died."+l.Died, nil)
+		}
+		t.hang("", t.say("explain.list-dead", args), heading)
+		return
+	}
+	t.hang("", t.say("explain.list", args), heading)
+	if l.Scope == "range" || l.Scope == "asn" {
+		t.hang("  "+t.say("explain.label-scope", nil)+t.say("label.colon", nil), t.say("scope."+l.Scope, nil), plain)
+	}
+	if l.Key {
+		t.hang("  ", t.say("explain.list-key", nil), plain)
+	}
+	for _, row := range []struct{ label, value string }{{"explain.label-lookup", l.LookupURL}, {"explain.label-terms", l.Terms}} {
+		if row.value != "" {
+			t.hang("  "+t.say(row.label, nil)+t.say("label.colon", nil), Safe(row.value), plain)
+		}
+	}
+	if args["url"]+l.Rule != "" {
+		t.hang("  ", t.say("label.delist", args), plain)
+	}
 }
 
 // Explain writes an explanation.
@@ -61,6 +119,10 @@ func (t *Text) Explain(e Explanation) error {
 		if c.Provider+c.List+c.Reference != "" {
 			t.hang("  ", t.say("explain.whose", map[string]string{"provider": c.Provider, "list": c.List, "reference": c.Reference}), plain)
 		}
+	}
+	if e.List != nil {
+		t.listPage(e.List)
+		return t.flush()
 	}
 	if e.Category == classify.Unknown {
 		if e.Status == nil {
