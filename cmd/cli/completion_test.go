@@ -33,7 +33,7 @@ func TestAShellIsOfferedWhatCanStandNext(t *testing.T) {
 		{"explain mail", "mailbox-disabled mailbox-full", "4"},
 		{"explain sender-dns block", "blocklisted", "4"},
 		{"explain 1", "1 10 11 12 13 14 15 16", "4"},
-		{"explain 0", "", "4"},
+		{"explain 0", "0spamtrust.fusionzero.com", "4"},
 		{"explain zen", "zen.spamhaus.org zen.dq.spamhaus.net", "4"},
 		{"explain unknown", "unknown-recipient", "4"},
 		{"--lang ", "zh-TW zh-CN en", "4"},
