@@ -358,7 +358,7 @@ func (a adviser) records(set func(key, value string), ips string) {
 	var mechanisms []string
 	for ip := range strings.FieldsSeq(ips) {
 		addr, err := netip.ParseAddr(ip)
-		if err != nil || addr.IsPrivate() || addr.IsLoopback() {
+		if err != nil || inner(addr) {
 			continue
 		}
 		reverse = cmp.Or(reverse, dnscheck.ReverseName(addr))

@@ -264,10 +264,21 @@ func (v *view) sending() ([]netip.Addr, SendingBy) {
 			return f.Addresses.Addrs, v.s.SendingBy
 		}
 	}
-	if a, err := netip.ParseAddr(v.outbound()); err == nil && v.s.SendingBy == ByMachine {
+	if a, err := netip.ParseAddr(v.own()); err == nil && v.s.SendingBy == ByMachine {
 		return []netip.Addr{a}, ByMachine
 	}
 	return nil, ByNobody
+}
+
+// own is this machine's address as far as it may be published: a control host
+// is believed about it, and a server that a stranger's bounce led to is not.
+func (v *view) own() string {
+	for _, f := range v.controls {
+		if s := sighting(f); s.IsValid() {
+			return s.String()
+		}
+	}
+	return v.local()
 }
 
 // outbound is our end of the connections that were made, as others see it
@@ -312,7 +323,7 @@ func sighting(f Finding) netip.Addr {
 		return netip.Addr{}
 	}
 	a := f.Session.SeenAs
-	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is4() != f.Session.Addr.Addr().Unmap().Is4() {
+	if !a.IsGlobalUnicast() || inner(a) || a.Is4() != f.Session.Addr.Addr().Unmap().Is4() {
 		return netip.Addr{}
 	}
 	return a
