@@ -185,6 +185,21 @@ func (v *view) gates() {
 		v.limit("route-unknown", map[string]string{"host": v.remote(), "domain": v.s.Domain})
 		v.weaken()
 	}
+	if v.verdict == Cleared && v.c.Category != classify.DNSFailure && slices.ContainsFunc(v.rests, v.beforehand) {
+		v.weaken()
+	}
+}
+
+// beforehand says whether a session is remembered from before the bounce, which
+// does not show that the cause is gone. A mailbox is remembered for so long
+// that a bounce without a time may be younger.
+func (v *view) beforehand(f Finding) bool {
+	bounced := v.s.BouncedAt
+	before := f.Args["remembered"] != "" && (f.Started.Before(bounced) || bounced.IsZero() && f.Step == StepRcpt)
+	if before {
+		v.limit("seen-beforehand", map[string]string{"time": f.Args["remembered"]})
+	}
+	return before
 }
 
 func (v *view) limitTheirs() {
@@ -426,6 +441,30 @@ func (v *view) allSeen() bool {
 // sending is consistent with at least one, and with nothing less.
 func (v *view) greeting() []Finding { return withCode(v.sessions, "smtp.greets") }
 
+// contradictedByDNS ends the judgement in favour of a domain that takes no
+// mail, where that explains what the reply says: that nobody is there by that
+// name. It is no reason for a message that was too large or a filter's refusal,
+// and signatures that do not validate today hid no mailbox.
+func (v *view) contradictedByDNS() bool {
+	switch {
+	case !v.unroutable():
+		return false
+	case v.mailboxNamed() && v.mx.Code != "mx.bogus":
+		return v.contradicted(classify.DNSFailure, *v.mx)
+	}
+	v.see(*v.mx)
+	return false
+}
+
+// mailboxNamed says whether the reply is about the recipient's mailbox.
+func (v *view) mailboxNamed() bool {
+	switch v.c.Category {
+	case classify.UnknownRecipient, classify.MailboxDisabled, classify.MailboxFull:
+		return true
+	}
+	return false
+}
+
 // unroutable says whether the recipient's domain certainly takes no mail.
 func (v *view) unroutable() bool {
 	return v.mx != nil && slices.Contains(unroutable, v.mx.Code)
@@ -433,7 +472,8 @@ func (v *view) unroutable() bool {
 
 // invisible ends the judgement of a cause that a look from outside cannot
 // see: consistent where a mail server greets, contradicted where the domain
-// takes no mail at all, and else it could not be told.
+// takes no mail at all and that is an explanation, and else it could not be
+// told.
 func (v *view) invisible(limit string) {
 	v.limit(limit, nil)
 	v.hidden()
@@ -443,7 +483,7 @@ func (v *view) invisible(limit string) {
 // and are worth more than a greeting.
 func (v *view) hidden(agreeing ...Finding) {
 	switch good := v.greeting(); {
-	case v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx):
+	case v.contradictedByDNS():
 	case len(good) > 0 && len(agreeing) > 0:
 		v.is(Consistent, agreeing...)
 	case len(good) > 0:

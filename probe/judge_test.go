@@ -307,7 +307,10 @@ var judgements = slices.Concat(mailboxJudgements(), senderJudgements(), []judgem
 	{name: "a host that is none of theirs, and maybe never was dialled", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), remote("old.example.net", mx2), pasted}, findings: []Finding{ok1, look(StepSMTP, mx1), look(StepRefuser, mx2, says(554, "no"))}, want: Consistent, limits: "route-unknown", also: "remote.not-mx"},
 	{name: "a host that is none of theirs, as our server says", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), remote("old.example.net", mx2)}, findings: []Finding{ok1, look(StepSMTP, mx1), look(StepRefuser, mx2, says(554, "no"))}, want: Confirmed, also: "remote.not-mx"},
 	{name: "rejected, and the named list has us", category: classify.Rejected, list: "bl.example", findings: []Finding{ok1, look(StepSMTP, mx1), named(rbl.Listed)}, want: Contradicted, as: classify.Blocklisted},
-	{name: "rejected by a domain that is gone", category: classify.Rejected, findings: []Finding{noDom, left(StepSMTP, CheckSMTP, "skipped.no-target")}, want: Contradicted, as: classify.DNSFailure},
+	{name: "rejected by a domain that is gone: somebody said that, all the same", category: classify.Rejected, findings: []Finding{noDom, left(StepSMTP, CheckSMTP, "skipped.no-target")}, want: Inconclusive, also: "mx.nxdomain"},
+	{name: "a missing domain made no message too large", category: classify.TooLarge, findings: []Finding{noDom, left(StepSMTP, CheckSMTP, "skipped.no-target")}, want: Inconclusive, also: "mx.nxdomain"},
+	{name: "a missing domain filters nothing", category: classify.Filtered, findings: []Finding{noDom, left(StepSMTP, CheckSMTP, "skipped.no-target")}, want: Inconclusive, also: "mx.nxdomain"},
+	{name: "signatures that do not validate hide no mailbox", category: classify.UnknownRecipient, findings: []Finding{at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "example.net", Status: dnscheck.ServFail, Bogus: true}))}, want: Inconclusive, also: "mx.bogus"},
 	{name: "rejected by our own server", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageLocal)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "refused-here"},
 	{name: "their gateway was refused, not we", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), theirs}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Inconclusive, limits: "their-report"},
 
@@ -435,10 +438,24 @@ var judgements = slices.Concat(mailboxJudgements(), senderJudgements(), []judgem
 	{name: "a later stage is not seen", category: classify.RemoteFault, subject: []func(*Subject){stage(bounce.StageData)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent, limits: "stage"},
 	{name: "a loop is never seen", category: classify.RemoteFault, reason: classify.ReasonLoop, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Consistent},
 
+	// What was seen before the bounce clears nothing.
+	{name: "let in, before it was refused", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, remembering(look(StepSMTP, mx1), -2*time.Hour)}, want: Inconclusive, limits: "seen-beforehand"},
+	{name: "let in, after it was refused", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting)}, findings: []Finding{ok1, remembering(look(StepSMTP, mx1), -time.Minute)}, want: Cleared},
+	{name: "let in at some time, a few minutes ago at most", category: classify.Rejected, subject: []func(*Subject){stage(bounce.StageGreeting), func(s *Subject) { s.BouncedAt = time.Time{} }}, findings: []Finding{ok1, remembering(look(StepSMTP, mx1), -time.Minute)}, want: Cleared},
+	{name: "asked: it existed before the bounce", category: classify.UnknownRecipient, subject: []func(*Subject){remote("mx1.example.net", mx1)}, findings: []Finding{ok1, look(StepSMTP, mx1), remembering(ask(mx1, taken, unknownUser), -2*time.Hour)}, want: Consistent, limits: "seen-beforehand"},
+	{name: "asked: it did not exist before the bounce either", category: classify.UnknownRecipient, subject: []func(*Subject){remote("mx1.example.net", mx1)}, findings: []Finding{ok1, look(StepSMTP, mx1), remembering(ask(mx1, unknownUser, taken), -2*time.Hour)}, want: Confirmed},
+	{name: "asked: it existed at some time, and the bounce has none", category: classify.UnknownRecipient, subject: []func(*Subject){remote("mx1.example.net", mx1), func(s *Subject) { s.BouncedAt = time.Time{} }}, findings: []Finding{ok1, look(StepSMTP, mx1), remembering(ask(mx1, taken, unknownUser), -time.Hour)}, want: Consistent, limits: "seen-beforehand remembered"},
+
 	{name: "unknown", category: classify.Unknown, findings: []Finding{ok1, look(StepSMTP, mx1)}, want: Inconclusive, limits: "unknown-category"},
 })
 
 func oneTry(f Finding) Finding { f.Args["tries"] = "1"; return f }
+
+func remembering(f Finding, from time.Duration) Finding {
+	f.Started = noon.Add(from)
+	f.Args["remembered"] = stamp(f.Started)
+	return f
+}
 
 func elsewhere(f Finding) Finding { f.Args["local"] = "198.51.100.200"; return f }
 

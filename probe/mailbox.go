@@ -221,6 +221,7 @@ func (v *view) mayClear(f Finding) bool {
 	case aboutUs(v.c.Category) && !v.lookedAtSender(f):
 		v.limitVantage()
 	case v.c.Category == classify.Rejected && !v.dialled():
+	case v.beforehand(f):
 	default:
 		return true
 	}

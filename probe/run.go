@@ -594,6 +594,7 @@ func (r *run) smtp(ctx context.Context, s Step, t target) Finding {
 	f := findSession(v.Session, v.name, v.tries)
 	if v.again {
 		f.Started = v.Session.Started.UTC()
+		f.Args["remembered"] = stamp(f.Started)
 	}
 	return r.located(f)
 }
