@@ -2,6 +2,7 @@ package probe
 
 import (
 	"slices"
+	"strings"
 
 	"diagnose/classify/bounce"
 )
@@ -14,21 +15,31 @@ func (v *view) judgeFiltered() {
 }
 
 // judgeCommand: only the recipient's address can be tested without sending,
-// and it is no reason for what was refused before it was said. That it needs
-// SMTPUTF8 is already said in MAIL FROM (RFC 6531 section 3.4).
+// and it is no reason for what was refused before it was said, or once it had
+// been taken. That it needs SMTPUTF8 is already said in MAIL FROM (RFC 6531
+// section 3.4).
 func (v *view) judgeCommand() {
-	a, stage := v.s.Failure.Recipient, rank(v.s.stage(v.c))
+	a, stage := v.s.Failure.Recipient, v.s.stage(v.c)
 	switch fault := addressFault(a); {
-	case a == "" || fault == "" || stage < rank(bounce.StageMail):
+	case a == "" || fault == "":
 		v.invisible("needs-sending")
-	case fault != "utf8" && stage >= rank(bounce.StageRcpt):
+	case fault == "utf8" && (stage == bounce.StageMail || v.addressRefused(stage)):
+		v.judgeUTF8(a)
+	case fault != "utf8" && v.addressRefused(stage):
 		v.limit("address-malformed", map[string]string{"address": a, "fault": fault})
 		v.is(Confirmed)
-	case fault == "utf8":
-		v.judgeUTF8(a)
 	default:
 		v.invisible("needs-sending")
 	}
+}
+
+// addressRefused says whether it was the recipient's address that was refused:
+// in RCPT, by our own server, or by what the reply says of it (RFC 3463 section
+// 3.2, X.1; RFC 6531 section 3.4, X.6.7) where it tells no stage.
+func (v *view) addressRefused(stage bounce.Stage) bool {
+	status := v.s.Failure.Reply.Status
+	return stage == bounce.StageRcpt || stage == bounce.StageLocal ||
+		stage == "" && (strings.HasPrefix(status, "5.1.") || status == "5.6.7")
 }
 
 func (v *view) judgeUTF8(address string) {

@@ -26,7 +26,7 @@ func (v *view) judgeTLS() {
 		v.is(Confirmed, greets...)
 	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(func(f Finding) bool { return encrypted(f) && (v.nothingDemanded() || f.Session.TLS.Problem == "") }):
 		v.is(Cleared, greets...)
-	case v.c.Reason == classify.ReasonNoSTARTTLS && whole(encrypted) && !v.somethingDemanded():
+	case v.c.Reason == classify.ReasonNoSTARTTLS && !slices.ContainsFunc(greets, func(f Finding) bool { return !encrypted(f) }) && !v.somethingDemanded():
 		v.limitDemand()
 		v.is(Inconclusive, greets...)
 	case v.c.Reason == classify.ReasonCertificate:
@@ -119,7 +119,7 @@ func byName(f Finding) bool {
 // certificates.
 func (v *view) nothingDemanded() bool {
 	sts, dane := v.of(StepSTS), v.of(StepDANE)
-	return len(withCode(sts, "sts.none", "sts.off", "sts.testing")) == len(sts) && len(withCode(dane, "dane.none")) == len(dane)
+	return all(sts, "sts.none", "sts.off", "sts.testing") && all(dane, "dane.none")
 }
 
 // somethingDemanded says whether it certainly publishes one.
