@@ -16,9 +16,15 @@ func ask(ctx context.Context, r Resolver, name string, t Type) Answer {
 	}
 	q.Name = asked
 	a := lookup(ctx, r, q)
-	if a.Status == ServFail {
-		q.CD = true
-		a.Bogus = lookup(ctx, r, q).Status.Known()
+	if a.Status != ServFail {
+		return a
+	}
+	unchecked := q
+	unchecked.CD = true
+	if lookup(ctx, r, unchecked).Status.Known() {
+		// Or the name servers were silent a moment ago, and are not now.
+		a = lookup(ctx, r, q)
+		a.Bogus = a.Status == ServFail
 	}
 	return a
 }

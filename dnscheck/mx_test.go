@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -239,5 +240,22 @@ func TestAddressesThatAreNotPublicAreTold(t *testing.T) {
 	m := dnscheck.CheckMX(t.Context(), s.Resolver(), "example.net")
 	if len(m.Hosts) != 1 || fmt.Sprint(m.Hosts[0].Addrs) != "[127.0.0.1 10.0.0.1 ::1 ::ffff:192.0.2.1]" {
 		t.Errorf("%+v", m)
+	}
+}
+
+// flaky fails until it has been asked without checking, as a resolver does
+// whose first try was lost on the way.
+type flaky struct{ warm bool }
+
+func (f *flaky) Lookup(_ context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
+	if f.warm = f.warm || q.CD; !f.warm {
+		return dnscheck.Answer{Question: q, Status: dnscheck.ServFail}, nil
+	}
+	return dnscheck.Answer{Question: q, Status: dnscheck.NXDomain}, nil
+}
+
+func TestAPassingFailureIsNoWrongSignature(t *testing.T) {
+	if m := dnscheck.CheckMX(t.Context(), &flaky{}, "example.net"); m.Bogus || m.Status != dnscheck.NXDomain {
+		t.Errorf("%s, bogus %v", m.Status, m.Bogus)
 	}
 }

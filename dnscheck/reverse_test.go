@@ -62,7 +62,7 @@ func TestCheckReverseConfirmsForward(t *testing.T) {
 			if r.Status != tt.status || len(r.Names) != tt.names || r.Iprev() != tt.iprev || r.Confirmed != (tt.iprev == dnscheck.Pass) {
 				t.Errorf("%s: %s, %+v", tt.ip, r.Iprev(), r)
 			}
-			if r.Bogus != (tt.status == dnscheck.ServFail && tt.names == 0 && len(s.Queries()) == 3) {
+			if r.Bogus != (tt.status == dnscheck.ServFail && tt.names == 0 && len(s.Queries()) == 5) {
 				t.Errorf("%s: bogus %v", tt.ip, r.Bogus)
 			}
 		})

@@ -110,7 +110,7 @@ func (a adviser) party() Party {
 		if a.s.Forwarder != "" {
 			return PartyRecipient // whose forward leads nowhere
 		}
-		if a.near != "" || ok && mx.Code == "mx.null" || !ok && a.c.Reason == classify.ReasonNullMX {
+		if a.near != "" || ok && (mx.Code == "mx.null" || mx.Code == "mx.bad-name") || !ok && a.c.Reason == classify.ReasonNullMX {
 			return PartySender
 		}
 		if a.ourResolver() {
@@ -406,6 +406,8 @@ func (a adviser) byCategory() []Advice {
 			return []Advice{to(PartySender, "did-you-mean")}
 		case looked && mx.Code == "mx.null" || !looked && a.reason() == classify.ReasonNullMX:
 			return []Advice{to(PartySender, "other-domain")}
+		case looked && mx.Code == "mx.bad-name":
+			return []Advice{to(PartySender, "check-domain")}
 		case a.ourResolver():
 			return []Advice{to(PartyOurServer, "repair-resolver")}
 		case a.brokenServers() != "":

@@ -89,6 +89,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"5 with dead name servers", 5, "", nil, with(Confirmed, 5, nsIs(nameServers(dnscheck.Lame))), PartyRemote, "sender:check-domain remote-server:repair-name-servers"},
 		{"5 at our resolver alone", 5, "", nil, &Verification{Verdict: Confirmed, Category: 5, Limits: []Seen{{"resolvers-differ", nil}}}, PartyOurServer, "our-server:repair-resolver"},
 		{"5 at our resolver, and the name servers are dead too", 5, "", nil, &Verification{Verdict: Confirmed, Category: 5, Findings: []Finding{nsIs(nameServers(dnscheck.Lame))}, Limits: []Seen{{"resolvers-differ", nil}}}, PartyRemote, "sender:check-domain remote-server:repair-name-servers"},
+		{"5 with a name that can be no domain", 5, "", nil, with(Confirmed, 5, at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "a..example.net", Status: dnscheck.Failed}))), PartySender, "sender:check-domain"},
 		{"15", 15, "", nil, nil, PartyRemote, "remote-server:repair-tls"},
 		{"15 they demand TLS", 15, classify.ReasonMustSTARTTLS, nil, nil, PartyOurServer, "our-server:enable-tls"},
 		{"16", 16, "", nil, nil, PartyRemote, "unknown:wait remote-server:repair-server"},

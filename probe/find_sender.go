@@ -127,10 +127,11 @@ func findDANE(d dnscheck.DANE, proven bool) Finding {
 
 // findSecond words what another resolver says of a domain to which ours finds
 // no way. Only MX records count as one: a portal makes addresses up for any
-// name.
+// name. Where ours finds that signatures do not validate, one that does not look
+// at them finds the records, and is no better for it.
 func findSecond(mx dnscheck.MX, ours Finding) Finding {
 	f := findMX(mx)
-	if f.Code == "mx.ok" {
+	if f.Code == "mx.ok" && (ours.Code != "mx.bogus" || mx.Authentic) {
 		f.Outcome, f.Code, f.Args["ours"] = Faulty, "mx.differs", ours.Args["server"]
 	}
 	return f

@@ -74,6 +74,10 @@ func senderJudgements() []judgement {
 	noTLSA := daneIs(dnscheck.DANE{Status: dnscheck.NXDomain})
 	ee, ta := daneIs(dnscheck.DANE{Authentic: true}, 3), daneIs(dnscheck.DANE{Authentic: true}, 3, 2)
 	servfail := mxOf(dnscheck.ServFail)
+	bogus := at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "example.net", Status: dnscheck.ServFail, Bogus: true}))
+	signed := func(authentic bool) dnscheck.MX {
+		return dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mx1.example.net", mx1)}, Authentic: authentic}
+	}
 	serving := nameServers(dnscheck.Serves, dnscheck.Serves)
 	serving.Resolver.Status = dnscheck.ServFail
 	serving.Servers[0].MX.Status = dnscheck.OK
@@ -102,6 +106,8 @@ func senderJudgements() []judgement {
 		{name: "no such domain here, an MX elsewhere", category: dns, findings: []Finding{noDom, secondIs(dnscheck.OK, there)}, want: Confirmed, because: "mx.differs mx.nxdomain", limits: "resolvers-differ"},
 		{name: "no such domain here and elsewhere", category: dns, findings: []Finding{noDom, secondIs(dnscheck.NXDomain)}, want: Confirmed, because: "mx.nxdomain", unsaid: "resolvers-differ"},
 		{name: "no such domain here, and the other resolver is silent", category: dns, findings: []Finding{noDom, secondIs(dnscheck.Timeout)}, want: Confirmed, because: "mx.nxdomain", unsaid: "resolvers-differ"},
+		{name: "signatures do not validate, and another resolver does not look at them", category: dns, findings: []Finding{bogus, at(StepSecond, CheckSecond, findSecond(signed(false), bogus))}, want: Confirmed, because: "mx.bogus", unsaid: "resolvers-differ"},
+		{name: "signatures do not validate, and another resolver vouches for them", category: dns, findings: []Finding{bogus, at(StepSecond, CheckSecond, findSecond(signed(true), bogus))}, want: Confirmed, because: "mx.bogus mx.differs", limits: "resolvers-differ"},
 		{name: "only inner addresses", category: dns, findings: []Finding{inside, left(StepSMTP, CheckSMTP, "skipped.private")}, want: Consistent, because: "mx.ok", limits: "inner-addresses", also: "mx.inner"},
 		{name: "inner addresses that may be looked at, and greet", category: dns, findings: []Finding{inside, look(StepSMTP, "10.0.0.5")}, want: Cleared, also: "mx.inner"},
 		{name: "a name that can be no domain", category: dns, findings: []Finding{at(StepMX, CheckMX, findMX(dnscheck.MX{Domain: "a..example.net", Status: dnscheck.Failed}))}, want: Confirmed, because: "mx.bad-name"},
