@@ -15,7 +15,7 @@ func (v *view) judgeRejected() {
 		return
 	}
 	at, exact := v.refusing()
-	refused := withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected")
+	refused, broken := v.refusals(at)
 	f, ok := v.rcpt()
 	switch stage := v.s.stage(v.c); {
 	case ok && f.Session != nil && inEnvelope(stage):
@@ -27,9 +27,23 @@ func (v *view) judgeRejected() {
 	case exact && stage == bounce.StageEHLO && len(refused) > 0 && len(refused) == len(at):
 		v.is(Confirmed, refused...)
 	default:
-		v.see(refused...)
+		v.see(append(refused, broken...)...)
 		v.invisible("stage")
 	}
+}
+
+// refusals are the sessions that were refused, and those among them where that
+// was the server's trouble with itself. A refusal for good is not repeated by
+// one for now.
+func (v *view) refusals(at []Finding) (of, broken []Finding) {
+	for _, f := range withCode(at, "smtp.greeting-rejected", "smtp.ehlo-rejected") {
+		if localError(f.Session.Refusal()) && v.s.Failure.Reply.Code/100 != 4 {
+			broken = append(broken, f)
+			continue
+		}
+		of = append(of, f)
+	}
+	return of, broken
 }
 
 // sinceGreeting judges what was refused at connect or greeting: refused again,
@@ -98,7 +112,7 @@ func (v *view) judgeConnection() {
 		v.is(Consistent, known(v.sessions)...)
 	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && busyAgain(v.s.Failure.Reply, at):
 		v.is(Confirmed, at...)
-	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && v.contradicted(classify.Rejected, at...):
+	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && v.contradicted(meaning(at), at...):
 	case len(failed) > 0 && len(failed) == len(v.sessions):
 		v.unreachable(failed)
 	case exact && stage == bounce.StageGreeting && all(at, "smtp.silent", "smtp.greeting-closed"):
@@ -116,6 +130,17 @@ func busyAgain(said bounce.Reply, at []Finding) bool {
 		r := f.Session.Refusal()
 		return r.Code != said.Code || !localError(r)
 	})
+}
+
+// meaning is the category of sessions that were refused in the greeting: the
+// servers' own trouble, or a refusal of us.
+func meaning(refused []Finding) classify.Category {
+	for _, f := range refused {
+		if !localError(f.Session.Refusal()) {
+			return classify.Rejected
+		}
+	}
+	return classify.RemoteFault
 }
 
 // unreachable judges that nobody answered: theirs where the control hosts of
