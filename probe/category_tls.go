@@ -73,8 +73,12 @@ func (v *view) judgeCertificate(greets []Finding, whole func(func(Finding) bool)
 // if it stands is seen without.
 type certificateTest struct{ fails, passes, breaks func(Finding) bool }
 
-// own is the test of a sender with a policy of its own.
-var own = certificateTest{fails: badCertificate, passes: goodCertificate}
+// own is the test of a sender with a policy of its own. Where no encryption came
+// to stand, nobody has seen a certificate.
+var own = certificateTest{
+	fails:  func(f Finding) bool { return badCertificate(f) && f.Session.TLS.Problem != smtpcheck.ProblemHandshake },
+	passes: goodCertificate,
+}
 
 func breaksSTS(f Finding) bool {
 	return bare(f) || badCertificate(f) || f.Session.TLS.Problem == smtpcheck.ProblemSTS

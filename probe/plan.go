@@ -231,7 +231,7 @@ func (p *planner) helo(c classify.Classification, s Subject) {
 		name = ""
 	}
 	if c.Reason == classify.ReasonHELO {
-		if n := heloIn(s.Failure.Reply.Text); n != "" {
+		if n := heloIn(s.Failure.Reply.Text); n != "" && !s.isRemote(n) {
 			name = n
 		}
 	}

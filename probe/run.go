@@ -488,19 +488,24 @@ func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
 	defer cancel()
 	if s.Check == CheckMX {
 		f := findMX(dnscheck.CheckMX(ctx, r.resolver, t.name))
-		if f.Code == "mx.implicit" && r.madeUp(ctx) {
+		if f.Code == "mx.implicit" && len(r.madeUp(ctx)) > 0 {
 			f.Outcome, f.Code, f.MX = UnknownOC, "mx.invented", &dnscheck.MX{Domain: t.name, Status: dnscheck.Failed}
 		}
 		return f
 	}
-	return findAddresses(dnscheck.CheckAddresses(ctx, r.resolver, t.name))
+	f := findAddresses(dnscheck.CheckAddresses(ctx, r.resolver, t.name))
+	if f.Outcome == Healthy && slices.ContainsFunc(r.madeUp(ctx), func(a netip.Addr) bool { return slices.Contains(f.Addresses.Addrs, a) }) {
+		f.Outcome, f.Code, f.Addresses = UnknownOC, "address.invented", &dnscheck.Addresses{Host: t.name, V4: dnscheck.Failed, V6: dnscheck.Failed}
+		delete(f.Args, "ips")
+	}
+	return f
 }
 
-// madeUp says whether the resolver has an address for a name that cannot exist
-// (RFC 6761 section 6.4): then one that it has for a domain without an MX is
-// no evidence of the domain.
-func (r *run) madeUp(ctx context.Context) bool {
-	return len(dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs) > 0
+// madeUp are the addresses that the resolver has for a name that cannot exist
+// (RFC 6761 section 6.4): with any, one that it has for a domain without an MX
+// is no evidence of the domain, and the same ones are none of a host.
+func (r *run) madeUp(ctx context.Context) []netip.Addr {
+	return dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs
 }
 
 func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {

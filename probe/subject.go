@@ -220,6 +220,13 @@ func (s *Subject) isTheirs(host string) bool {
 		sameOrganisation(host, s.Domain) && !sameOrganisation(s.Domain, s.SenderDomain)
 }
 
+// isRemote says whether a host that a reply names is one of those that wrote it:
+// they sign with their own name, and point to their own pages.
+func (s *Subject) isRemote(host string) bool {
+	remote := domainOf("@" + s.Failure.Remote.Name)
+	return !s.isOurs(host) && (s.isTheirs(host) || remote != "" && sameOrganisation(host, remote) && !sameOrganisation(remote, s.SenderDomain))
+}
+
 // isBackscatter says whether the message that bounced never passed us. It can
 // only be said where our domains are known and the original came back with its
 // trace: it is backscatter where neither that nor the Message-ID is ours. The
