@@ -180,6 +180,9 @@ func (a adviser) reason() string {
 func (a adviser) partyOfRejection() Party {
 	switch a.reason() {
 	case classify.ReasonAuthRequired:
+		if a.betweenServers() {
+			return PartyOurServer // no mail program had a part in it
+		}
 		return PartySender
 	case classify.ReasonRelay:
 		switch {
@@ -191,6 +194,14 @@ func (a adviser) partyOfRejection() Party {
 		return PartyRemote
 	}
 	return PartyOurServer
+}
+
+// betweenServers says whether our server had taken the message, and another one
+// than ours refused it.
+func (a adviser) betweenServers() bool {
+	remote := a.s.Failure.Remote
+	return a.s.reporterIsOurs() && !a.local() && (remote.Name != "" || remote.IP.IsValid()) &&
+		!a.s.isOurs(remote.Name) && !a.s.isOurAddress(remote.IP) && !sameOrganisation(remote.Name, a.s.ReportingHost)
 }
 
 // notMX says whether the host that refused was seen to be none of theirs.
@@ -352,23 +363,45 @@ func linkIn(reply string) string {
 	return ""
 }
 
-// records adds what is to be published for our addresses, ready to paste.
+// records adds what is to be published for our addresses, ready to paste: the
+// reverse record of the address that lacks one, where that was seen, else of
+// one that can have spoken to the remote. A relayhost has a name of its own.
 func (a adviser) records(set func(key, value string), ips string) {
-	var reverse string
+	var addrs []netip.Addr
 	var mechanisms []string
 	for ip := range strings.FieldsSeq(ips) {
-		addr, err := netip.ParseAddr(ip)
-		if err != nil || inner(addr) {
-			continue
+		if addr, err := netip.ParseAddr(ip); err == nil && !inner(addr) {
+			addrs, mechanisms = append(addrs, addr), append(mechanisms, mechanism(addr))
 		}
-		reverse = cmp.Or(reverse, dnscheck.ReverseName(addr))
-		mechanisms = append(mechanisms, mechanism(addr))
 	}
-	set("reverse", reverse)
+	if len(addrs) > 0 {
+		set("reverse", dnscheck.ReverseName(slices.MinFunc(addrs, func(x, y netip.Addr) int { return cmp.Compare(a.suspicion(y), a.suspicion(x)) })))
+	}
 	set("mechanism", strings.Join(mechanisms, " "))
-	if a.s.Ours.HELO == "" && a.s.reporterIsOurs() {
+	switch {
+	case a.s.Ours.Relayhost != "":
+		relay, _ := HostPort(a.s.Ours.Relayhost)
+		if _, err := netip.ParseAddr(relay); err == nil {
+			relay = ""
+		}
+		set("helo", domainOf("@"+relay))
+	case a.s.Ours.HELO == "" && a.s.reporterIsOurs():
 		set("helo", domainOf("@"+a.s.ReportingHost))
 	}
+}
+
+// suspicion says how likely it is that the remote complained of an address's
+// reverse record.
+func (a adviser) suspicion(addr netip.Addr) (n int) {
+	if there := a.s.Failure.Remote.IP.Unmap(); there.IsValid() && there.Is4() == addr.Is4() {
+		n = 1
+	}
+	if a.v != nil && slices.ContainsFunc(a.v.Findings, func(f Finding) bool {
+		return f.Step == StepPTR && f.Outcome == Faulty && f.Target == addr.String()
+	}) {
+		n += 2
+	}
+	return n
 }
 
 // byCategory is what to do while the cause stands.

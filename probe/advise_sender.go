@@ -41,16 +41,24 @@ func (a adviser) authAdvice() string {
 	return "check-authentication"
 }
 
-// brokenKey is the first of the message's DKIM keys that does not serve.
+// brokenKey is the first of the message's DKIM keys that does not serve, and is
+// the sender's to mend: forwarders and lists sign with theirs.
 func (a adviser) brokenKey() *Finding {
 	if a.v != nil {
 		for _, f := range a.v.Findings {
-			if f.Step == StepDKIM && f.Outcome == Faulty {
+			if f.Step == StepDKIM && f.Outcome == Faulty && a.speaksFor(f.Args["domain"]) {
 				return &f
 			}
 		}
 	}
 	return nil
+}
+
+// speaksFor says whether a domain's signature is one that the sender's side made.
+func (a adviser) speaksFor(domain string) bool {
+	return a.s.isOurs(domain) || slices.ContainsFunc([]string{a.s.SenderDomain, domainOf(a.s.Original.From)}, func(d string) bool {
+		return d != "" && sameOrganisation(d, domain)
+	})
 }
 
 // senderRecords adds the records that would mend the matter, ready to be pasted into
@@ -59,8 +67,8 @@ func (a adviser) senderRecords(args map[string]string) {
 	if from := domainOf(a.s.Original.From); from != "" {
 		args["author"] = from
 	}
-	if spf, ok := a.finding(StepSPF); ok && spf.SPF != nil {
-		if ip, err := netip.ParseAddr(spf.Args["ip"]); err == nil {
+	if spf := a.failedSPF(); spf != nil {
+		if ip, err := netip.ParseAddr(spf.Args["ip"]); err == nil && !inner(ip) {
 			args["mechanism"] = mechanism(ip)
 		}
 		if record := withMechanism(spf.SPF.Record, args["mechanism"], spf.Code == "spf.none"); record != "" {
@@ -70,7 +78,7 @@ func (a adviser) senderRecords(args map[string]string) {
 	if key := a.brokenKey(); key != nil {
 		args["key"] = key.Target
 	}
-	if policy, ok := a.finding(StepDMARC); ok && policy.DMARC != nil {
+	if policy, ok := a.finding(StepDMARC); ok && (policy.Code == "dmarc.none" || policy.Code == "dmarc.broken") {
 		at := policy.DMARC.Domain
 		args["dmarc"] = dmarcRecord(at)
 	}
@@ -80,6 +88,20 @@ func (a adviser) senderRecords(args map[string]string) {
 // to be refused yet.
 func dmarcRecord(domain string) string {
 	return "_dmarc." + domain + ". TXT " + txt("v=DMARC1; p=none; rua=mailto:postmaster@"+domain)
+}
+
+// failedSPF is the finding about the first of our addresses that SPF does not
+// let pass, and that one mechanism more would: not a broken record.
+func (a adviser) failedSPF() *Finding {
+	if a.v != nil {
+		for _, f := range a.v.Findings {
+			switch f.Code {
+			case "spf.fail", "spf.softfail", "spf.neutral", "spf.none":
+				return &f
+			}
+		}
+	}
+	return nil
 }
 
 // mechanism lets an address pass in an SPF record (RFC 7208 section 5.6).

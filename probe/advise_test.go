@@ -51,6 +51,8 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"7 at their own server", 7, "", []func(*Subject){local, theirs}, nil, PartySender, "sender:make-smaller"},
 		{"8", 8, "", nil, nil, PartyOurServer, "our-server:ask-postmaster"},
 		{"8 not logged in", 8, classify.ReasonAuthRequired, nil, nil, PartySender, "sender:log-in"},
+		{"8 not logged in, says another server to ours", 8, classify.ReasonAuthRequired, []func(*Subject){remote("mx1.example.net", mx1)}, nil, PartyOurServer, "our-server:ask-postmaster"},
+		{"8 not logged in, says a server of ours to another of ours", 8, classify.ReasonAuthRequired, []func(*Subject){remote("out.example.org", mx1)}, nil, PartySender, "sender:log-in"},
 		{"8 relaying denied by their MX", 8, classify.ReasonRelay, nil, nil, PartyRemote, "remote-server:accept-domain"},
 		{"8 relaying denied by our own server", 8, classify.ReasonRelay, []func(*Subject){local}, nil, PartySender, "sender:log-in"},
 		{"8 relaying denied by a host that is none of theirs", 8, classify.ReasonRelay, nil, &Verification{Verdict: Consistent, Category: 8, AlsoSeen: []Seen{{"remote.not-mx", nil}}}, PartyOurServer, "our-server:ask-postmaster"},
@@ -84,6 +86,7 @@ func TestWhoActsAndHow(t *testing.T) {
 		{"14 as a domain that is not ours", 14, classify.ReasonSPF, []func(*Subject){ours, func(s *Subject) { s.SenderDomain = "example.com" }}, nil, PartySender, "sender:own-domain"},
 		{"14 From a domain that is not ours", 14, classify.ReasonDMARC, []func(*Subject){ours, original(bounce.Original{From: "them@example.com"})}, nil, PartySender, "sender:own-domain"},
 		{"14 with a key that is gone", 14, classify.ReasonDKIM, nil, with(Consistent, 14, dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dkim"},
+		{"14 with a key of somebody else's that is gone", 14, classify.ReasonDKIM, []func(*Subject){func(s *Subject) { s.SenderDomain, s.Failure.Sender = "example.com", "them@example.com" }}, with(Consistent, 14, dkimIs(dnscheck.DKIM{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:check-authentication"},
 		{"14 without a DMARC record", 14, classify.ReasonDMARC, nil, with(Consistent, 14, dmarcIs(dnscheck.DMARC{Status: dnscheck.NXDomain})), PartyOurServer, "our-server:publish-dmarc"},
 		{"14 that is not aligned", 14, classify.ReasonDMARC, nil, with(Confirmed, 14, dmarcIs(dnscheck.DMARC{Policy: "reject"})), PartyOurServer, "our-server:align-dmarc"},
 		{"5 with dead name servers", 5, "", nil, with(Confirmed, 5, nsIs(nameServers(dnscheck.Lame))), PartyRemote, "sender:check-domain remote-server:repair-name-servers"},
@@ -217,6 +220,48 @@ func TestAdviceGivesRecordsThatCanBePasted(t *testing.T) {
 		s := subject(machine, original(bounce.Original{From: "us@example.org"}))
 		if _, advice := Advise(classify.Classification{Category: 14}, s, &v); advice[0].Args[x.key] != x.want {
 			t.Errorf("%.40s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
+		}
+	}
+}
+
+// Of several addresses, the records are for the one that lacks them.
+func TestRecordsAreForTheAddressThatLacksThem(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("198.51.100.9"), netip.MustParseAddr("2001:db8:1::9")
+	reverse := func(ip netip.Addr, status dnscheck.Status) Finding {
+		return at(StepPTR, CheckPTR, findReverse(dnscheck.Reverse{IP: ip, Status: status, Confirmed: status == dnscheck.OK, Names: make([]dnscheck.PTRName, 1)}))
+	}
+	spf := func(ip netip.Addr, result dnscheck.Result) Finding {
+		return at(StepSPF, CheckSPF, findSPF(dnscheck.SPF{Domain: "example.org", Result: result, Record: "v=spf1 ip4:198.51.100.9 -all"}, ip))
+	}
+	const six = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa."
+	for _, x := range []struct {
+		name      string
+		edit      func(*Subject)
+		findings  []Finding
+		key, want string
+	}{
+		{"the PTR of IPv6 is missing", machine, []Finding{reverse(v4, dnscheck.OK), reverse(v6, dnscheck.NXDomain)}, "reverse", six},
+		{"IPv6 was refused, and nothing is known", func(s *Subject) { machine(s); s.Failure.Remote.IP = netip.MustParseAddr(mx6) }, nil, "reverse", six},
+		{"nothing is known", machine, nil, "reverse", "9.100.51.198.in-addr.arpa."},
+		{"a relayhost has a name of its own", func(s *Subject) {
+			machine(s)
+			s.Ours = Our{HELO: "mail.example.org", Relayhost: "relay.example.com:587"}
+		}, nil, "helo", "relay.example.com"},
+		{"a relayhost whose name nobody knows", func(s *Subject) { machine(s); s.Ours = Our{HELO: "mail.example.org", Relayhost: "[192.0.2.7]:587"} }, nil, "helo", ""},
+		{"SPF passes for IPv4 alone", machine, []Finding{spf(v4, dnscheck.Pass), spf(v6, dnscheck.Fail)}, "spf", `example.org. TXT "v=spf1 ip6:2001:db8:1::9 ip4:198.51.100.9 -all"`},
+		{"SPF passes", machine, []Finding{spf(v4, dnscheck.Pass)}, "spf", ""},
+		{"a broken SPF record stays broken", machine, []Finding{spf(v6, dnscheck.PermError)}, "spf", ""},
+		{"a DMARC policy is not to be weakened", machine, []Finding{dmarcIs(dnscheck.DMARC{Policy: "reject", Percent: 100})}, "dmarc", ""},
+		{"a DMARC policy is not to be doubled where it was not seen", machine, []Finding{dmarcIs(dnscheck.DMARC{Status: dnscheck.ServFail})}, "dmarc", ""},
+	} {
+		for _, c := range []classify.Category{classify.SenderDNS, classify.AuthFailed} {
+			if (c == classify.AuthFailed) != (x.key == "spf" || x.key == "dmarc") {
+				continue
+			}
+			v := Verification{Verdict: Consistent, Category: c, Findings: x.findings, Vantage: Vantage{SendingIP: v4.String() + " " + v6.String()}}
+			if _, advice := Advise(classify.Classification{Category: c}, subject(x.edit), &v); advice[0].Args[x.key] != x.want {
+				t.Errorf("%s: %s = %q, want %q", x.name, x.key, advice[0].Args[x.key], x.want)
+			}
 		}
 	}
 }
