@@ -315,10 +315,16 @@ func replyText(r smtpcheck.Reply) string {
 	return strconv.Itoa(r.Code) + " " + strings.Join(r.Lines, " ")
 }
 
+// maxAddrs bounds the addresses that are shown of one host.
+const maxAddrs = 20
+
 func joinAddrs(addrs []netip.Addr) string {
-	s := make([]string, len(addrs))
-	for i, a := range addrs {
-		s[i] = a.String()
+	s := make([]string, min(len(addrs), maxAddrs))
+	for i := range s {
+		s[i] = addrs[i].String()
+	}
+	if more := len(addrs) - len(s); more > 0 {
+		s = append(s, "+"+strconv.Itoa(more))
 	}
 	return strings.Join(s, " ")
 }

@@ -1,13 +1,19 @@
 package probe
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"diagnose/classify"
+	"diagnose/dnscheck"
 	"diagnose/dnscheck/dnstest"
 	"diagnose/smtpcheck"
+	"diagnose/smtpcheck/smtptest"
 )
 
 // What a remote server says of our address must not find its way into a record
@@ -72,4 +78,56 @@ func TestTheNameOfTheRefusingServerIsNotOurHELOName(t *testing.T) {
 			t.Errorf("%s: %s", text, p.steps[0].Target)
 		}
 	}
+}
+
+// flood answers every question with as much as fits.
+type flood struct{ public bool }
+
+func (d flood) Lookup(_ context.Context, q dnscheck.Question) (dnscheck.Answer, error) {
+	a := dnscheck.Answer{Question: q, Status: dnscheck.OK}
+	for i := range 1000 {
+		rec := dnscheck.Record{Name: q.Name, Type: q.Type, Text: fmt.Sprint("v=DMARC1; p=none; n=", i), Host: fmt.Sprintf("mx%d.example.net", i)}
+		rec.Addr = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+		if d.public {
+			rec.Addr = netip.AddrFrom4([4]byte{203, 0, 113, byte(i)})
+		}
+		if q.Type == dnscheck.TypeAAAA {
+			rec.Addr = netip.MustParseAddr(fmt.Sprintf("fd00::%x", i+1))
+		}
+		a.Records = append(a.Records, rec)
+	}
+	return a, nil
+}
+
+func TestAFloodOfRecordsIsBounded(t *testing.T) {
+	for c := classify.Unknown; c <= classify.RemoteFault; c++ {
+		for _, public := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				hosts := map[string]smtptest.Dialer{}
+				for i := range 256 {
+					hosts[fmt.Sprintf("203.0.113.%d:25", i)] = smtptest.Refuse
+				}
+				r, network, _ := testRunner(t, hosts)
+				r.Resolver, r.Controls = flood{public}, nil
+				r.Guard = Guard{Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
+				s := subject()
+				fs := run1(t, r, Plan(classify.Classification{Category: c}, s))
+				out, err := json.Marshal(Judge(classify.Classification{Category: c}, s, fs))
+				if err != nil || len(out) > 64<<10 || len(network.dialed) > 2*defaultHosts {
+					t.Errorf("%d: %d findings, %d bytes, %d connections, %v", c, len(fs), len(out), len(network.dialed), err)
+				}
+			})
+		}
+	}
+}
+
+func TestOneControlHostUnderTwoNamesIsOneWitness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": smtptest.Refuse, "203.0.113.200:25": smtptest.Refuse})
+		r.Controls = []string{"control.example", "203.0.113.200"}
+		c, s := classify.Classification{Category: classify.ConnectionFailed}, subject(stage("connect"))
+		if v := Judge(c, s, run1(t, r, Plan(c, s))); v.Verdict == Confirmed {
+			t.Errorf("%s: %s", v.Verdict, summary(v.Findings))
+		}
+	})
 }

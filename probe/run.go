@@ -381,6 +381,10 @@ func (r *run) skip(s Step, name, code string, args map[string]string) Finding {
 	return Finding{Step: s.ID, Check: s.Check, Target: name, Outcome: Skipped, Code: code, Args: args, Started: r.now().UTC()}
 }
 
+// maxSkipped bounds the addresses of a step that are told apart though they are
+// not looked at.
+const maxSkipped = 20
+
 // targets says what a step looks at, and gives a finding for everything that
 // it must leave out.
 func (r *run) targets(s Step) (out []target, skipped []Finding) {
@@ -406,13 +410,13 @@ func (r *run) targets(s Step) (out []target, skipped []Finding) {
 	for i, t := range all {
 		host := map[string]string{"host": t.name, "ip": t.addr.String()}
 		switch {
+		case len(out) >= r.policy.Hosts || len(skipped) >= maxSkipped:
+			host["more"] = strconv.Itoa(len(all) - i)
+			return out, append(skipped, r.skip(s, t.name, "skipped.hosts", host))
 		case !r.Guard.Allows(t.addr):
 			skipped = append(skipped, r.skip(s, t.addr.String(), "skipped.private", host))
 		case s.Check == CheckSMTP && !r.reaches(t.addr):
 			skipped = append(skipped, r.skip(s, t.addr.String(), "skipped.no-family", host))
-		case len(out) >= r.policy.Hosts:
-			host["more"] = strconv.Itoa(len(all) - i)
-			return out, append(skipped, r.skip(s, t.name, "skipped.hosts", host))
 		default:
 			out = append(out, t)
 		}
@@ -703,8 +707,12 @@ func (r *run) control(ctx context.Context, s Step, failed []Finding) []Finding {
 			if !slices.ContainsFunc(failed, func(f Finding) bool { return inFamily(f.Session.Addr.Addr()) }) {
 				continue
 			}
-			if i := slices.IndexFunc(addrs, inFamily); i >= 0 && r.reaches(addrs[i]) {
-				targets = append(targets, netip.AddrPortFrom(addrs[i], port))
+			i := slices.IndexFunc(addrs, inFamily)
+			if i < 0 || !r.reaches(addrs[i]) {
+				continue
+			}
+			if at := netip.AddrPortFrom(addrs[i], port); !slices.Contains(targets, at) { // one host under two names is one witness
+				targets = append(targets, at)
 			}
 		}
 	}
