@@ -109,6 +109,9 @@ func (m *memory) forget(entries map[string]entry) {
 
 func (m *memory) read() map[string]entry {
 	entries := map[string]entry{}
+	if info, err := os.Stat(m.file); err != nil || !info.Mode().IsRegular() {
+		return entries // opening a pipe would wait for who writes to it
+	}
 	f, err := os.Open(m.file)
 	if err != nil {
 		return entries
