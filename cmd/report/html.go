@@ -46,6 +46,7 @@ type HTML struct {
 // section is one report on the page.
 type section struct {
 	ID, Title, Verdict, VerdictName string
+	Of                              string // whom it is about, where the title does not say so
 	Facts                           []fact // the answer
 	Said                            []fact // by the mail, and what was made of it
 	Path                            []node
@@ -209,6 +210,9 @@ func (h *HTML) section(r probe.Report) section {
 	s.fact(h.say("label.party", nil), t.party(r))
 	for _, a := range r.Advice {
 		s.Advice = append(s.Advice, todo{t.who(a.Party), strings.Split(h.say("advice."+a.Code, a.Args), "\n")})
+	}
+	if s.Of = Safe(r.Failure.Recipient); strings.Contains(s.Title, s.Of) {
+		s.Of = ""
 	}
 	s.Said = h.said(r)
 	h.observed(&s, r)
