@@ -181,24 +181,21 @@ func (l *lines) take() []byte {
 	}
 }
 
-// pass skips the lines that are in the buffer, as far as they can be no
-// delimiter and no "From " line, and gives the number of their bytes. What has
-// no dash holds no delimiter, and without a space it is no "From " line: so
+// pass goes past the lines that are in the buffer, as far as they can be no
+// delimiter and no "From " line, and gives at most limit bytes of them. What
+// has no dash holds no delimiter, and without a space it is no "From " line: so
 // attachments go by at the speed of memory.
-func (l *lines) pass() int {
+func (l *lines) pass(limit int) []byte {
 	if l.again || l.ended || l.piece {
-		return 0
+		return nil
 	}
 	n, rest := 0, l.buf[l.pos:]
-	rest = rest[:min(len(rest), max(l.left, 0))]
+	rest = rest[:min(len(rest), max(min(l.left, limit), 0))]
 	dash, space := -1, -1 // the next ones
 	if !l.mbox {
 		space = len(rest)
 	}
-	for n < len(rest) {
-		if c := rest[n]; c == '-' || c == ' ' || c == 'F' || c == '\n' || c == '\r' {
-			break
-		}
+	for n < len(rest) && !l.mayDelimit(rest[n:]) {
 		i := -1
 		if dash = nextByte(rest, '-', n, dash); dash-n > dashless {
 			space = nextByte(rest, ' ', n, space)
@@ -212,14 +209,40 @@ func (l *lines) pass() int {
 		}
 		n += i + 1
 	}
-	if n > 0 {
-		l.joins = false
-		line := trimNewline(rest[:n-1])
-		l.blank = n-len(line) > 1 && bytes.Count(rest[len(line):n], []byte{l.newline}) > 1
+	return l.passed(rest[:n])
+}
+
+// mayDelimit tells whether a line may be a delimiter, or of those that an mbox
+// treats apart, by how it begins.
+func (l *lines) mayDelimit(line []byte) bool {
+	switch line[0] {
+	case '-':
+		return true
+	case ' ': // some servers indent it
+		for len(line) > 0 && line[0] == ' ' {
+			line = line[1:]
+		}
+		return len(line) > 0 && line[0] == '-'
+	case 'F', '>':
+		return l.mbox
+	}
+	return false
+}
+
+// passed takes whole lines out of the buffer.
+func (l *lines) passed(all []byte) []byte {
+	n := len(all)
+	if n == 0 {
+		return nil
+	}
+	l.joins = false
+	if l.mbox {
+		words := len(trimNewline(all))
+		l.blank = words == 0 || bytes.Count(all[words:], []byte{l.newline}) > 1
 	}
 	l.pos += n
 	l.left -= n
-	return n
+	return all
 }
 
 // nextByte is the place of the first c at or after n, where the one that was
@@ -289,7 +312,7 @@ func (l *lines) message() bool {
 			l.cut, l.ended, l.left = false, false, maxMessage
 		}
 		for l.next() {
-			l.pass()
+			l.pass(l.left)
 		}
 	}
 	if l.err != nil || len(l.peek(1)) == 0 {

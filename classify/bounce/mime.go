@@ -73,26 +73,57 @@ func (r *reader) skip() (size int64, d delimiter) {
 		if d, ok := r.atDelimiter(); ok {
 			return size, d
 		}
-		size += int64(r.size + r.pass())
+		size += int64(r.size + len(r.pass(r.left)))
 	}
 	return size, end
 }
 
-// keep reads up to the next delimiter into r.raw, at most limit bytes; extra
-// counts the rest.
+// keep reads up to the next delimiter into r.raw, at most limit bytes, each
+// newline as one; extra counts the rest.
 func (r *reader) keep(limit int) (extra int64, d delimiter) {
 	r.raw = r.raw[:0]
+	d = end
 	for r.next() {
-		if d, ok := r.atDelimiter(); ok {
-			return extra, d
+		at, ok := r.atDelimiter()
+		if ok {
+			d = at
+			break
 		}
-		if len(r.raw)+len(r.text) < limit {
-			r.append()
-		} else {
-			extra += int64(r.size + r.pass())
+		if len(r.raw)+len(r.text) >= limit {
+			extra += int64(r.size + len(r.pass(r.left)))
+			continue
+		}
+		r.append()
+		if r.newline == '\n' {
+			r.raw = append(r.raw, r.pass(limit-len(r.raw))...)
 		}
 	}
-	return extra, end
+	r.raw = dropReturns(r.raw)
+	return extra, d
+}
+
+// dropReturns takes the carriage returns out that stand before a newline.
+func dropReturns(b []byte) []byte {
+	i := bytes.IndexByte(b, '\r')
+	if i < 0 {
+		return b
+	}
+	out := b[:i]
+	for rest := b[i:]; len(rest) > 0; {
+		n := 0
+		for n < len(rest) && rest[n] == '\r' {
+			n++
+		}
+		if n == len(rest) || rest[n] != '\n' {
+			out = append(out, rest[:n]...)
+		}
+		rest = rest[n:]
+		if n = bytes.IndexByte(rest, '\r'); n < 0 {
+			n = len(rest)
+		}
+		out, rest = append(out, rest[:n]...), rest[n:]
+	}
+	return out
 }
 
 // append puts the current line into r.raw, whole again where it came in pieces.
@@ -107,7 +138,11 @@ func (r *reader) append() {
 // should be ends it, and the part.
 func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
 	r.raw, r.names = r.raw[:0], r.names[:0]
-	for r.next() {
+	for {
+		size += r.takeFields()
+		if !r.next() {
+			break
+		}
 		if d, ok := r.atDelimiter(); ok {
 			return r.fields(), size, d, false
 		}
@@ -131,6 +166,36 @@ func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
 		}
 	}
 	return r.fields(), size, end, true
+}
+
+// takeFields takes the lines of a header that are in the buffer and are plainly
+// fields or go one on, and gives the number of their bytes.
+func (r *reader) takeFields() int64 {
+	if r.again || r.ended || r.piece || r.newline != '\n' {
+		return 0
+	}
+	n, rest := 0, r.buf[r.pos:]
+	rest = rest[:min(len(rest), max(min(r.left, maxHeader-len(r.raw)), 0))]
+lines:
+	for n < len(rest) {
+		line := bytes.IndexByte(rest[n:], '\n') + 1
+		if line == 0 {
+			break
+		}
+		switch c := rest[n]; {
+		case c > '-':
+			name := fieldName(rest[n:])
+			if name == 0 {
+				break lines
+			}
+			r.names = append(r.names, span{len(r.raw) + n, len(r.raw) + n + name})
+		case c != ' ' && c != '\t' || r.mayDelimit(rest[n:]):
+			break lines
+		}
+		n += line
+	}
+	r.raw = append(r.raw, r.passed(rest[:n])...)
+	return int64(n)
 }
 
 // span is a part of a text.
@@ -158,7 +223,7 @@ func (r *reader) fields() header {
 		for all[value-1] != ':' { // there may be space before it
 			value++
 		}
-		h[i] = field{all[n.start:n.end], all[value : end-1]}
+		h[i] = field{all[n.start:n.end], strings.TrimSuffix(all[value:end-1], "\r")}
 	}
 	return h
 }
