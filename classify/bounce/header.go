@@ -122,22 +122,29 @@ func unfold(s string) string {
 // joinFields puts one space between the words of both texts.
 func joinFields(s, more string) string {
 	out := make([]byte, 0, 512)
-	for _, s := range [...]string{s, more} {
-		for len(s) > 0 {
-			n := 0
-			for n < len(s) && !isSpace(s[n]) {
-				n++
-			}
-			if n > 0 {
-				if len(out) > 0 {
-					out = append(out, ' ')
-				}
-				out = append(out, s[:n]...)
-			}
-			s = s[min(n+1, len(s)):]
+	return string(appendWords(appendWords(out, s), more))
+}
+
+// appendWords appends the words of s with one space between them. Those that
+// have it go in one piece.
+func appendWords(out []byte, s string) []byte {
+	for {
+		for len(s) > 0 && isSpace(s[0]) {
+			s = s[1:]
 		}
+		if s == "" {
+			return out
+		}
+		n := 0
+		for n < len(s) && (s[n] > ' ' || !isSpace(s[n]) || s[n] == ' ' && n+1 < len(s) && s[n+1] > ' ') {
+			n++
+		}
+		if len(out) > 0 {
+			out = append(out, ' ')
+		}
+		out = append(out, s[:n]...)
+		s = s[n:]
 	}
-	return string(out)
 }
 
 // text is a field decoded for reading.

@@ -13,14 +13,38 @@ const (
 	maxAround = 800     // bytes before and after a reply that are about it
 )
 
-// said are the words after which a report quotes the other server. The reply
-// after the last of them is the one that was nearest to the refusal: a server
-// quotes what the next one told it.
-var said = newPhrases(
+// said are the words after which a report quotes the other server.
+var said = [...]string{
 	" said:", "\u2026said:", "said[response message]:", "refused to talk to me:", "server returned was:", "the response was:",
 	"response from the remote server was:", "server returned '", "responded with failure:", "server responded:",
 	"remote server replied:", "server said:", "responded with:", "responded as follows:",
-)
+}
+
+// lastSaid is where the quotation behind the last of these words begins, -1
+// where there is none. The reply there is the one that was nearest to the
+// refusal: a server quotes what the next one told it.
+func lastSaid(s string) int {
+	from := -1
+	for _, mark := range []byte(":'") { // what the words end in
+		for end := 0; ; {
+			i := strings.IndexByte(s[end:], mark)
+			if i < 0 {
+				break
+			}
+			end += i + 1
+			for _, words := range said {
+				if hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
+					from = max(from, end)
+				}
+			}
+		}
+	}
+	return from
+}
+
+// isCallout tells the words before an answer that was given to a callout by the
+// sender's own server: it is none to us.
+func isCallout(before string) bool { return containsFold(before, "sender address rejected") }
 
 // tails begin the lines that a report writes behind a reply.
 var tails = []string{
@@ -111,17 +135,9 @@ func (f *Failure) hearAround(head, tail string) {
 
 // replyStart finds where the remote begins to speak, -1 where it does not.
 func replyStart(s string) int {
-	from := -1
-	for i, w := said.find(s, 0); i >= 0; i, w = said.find(s, i+1) {
-		if end := i + len(said.words[w]); strings.TrimSpace(s[end:]) != "" {
-			if containsFold(s[:i], "sender address rejected") {
-				break // what the sender's own server said to a callout is no answer to us
-			}
-			from = max(from, end)
-		}
-	}
+	from := lastSaid(s)
 	if from < 0 {
-		if from = nextReply(s, 0); from < 0 {
+		if from = nextReply(s); from < 0 {
 			return from
 		}
 	}
@@ -134,6 +150,9 @@ func replyStart(s string) int {
 	// "554 4.4.7 Message expired.<421 4.4.2 Connection timed out>": the reply
 	// of the server behind, in that of the server before.
 	for _, open := range []string{"<", "... ", "smtp;"} {
+		if strings.IndexByte(s, open[len(open)-1]) < 0 { // fast
+			continue
+		}
 		for i := from + 1; ; {
 			j := strings.Index(s[i:], open)
 			if j < 0 {
@@ -151,9 +170,10 @@ func replyStart(s string) int {
 
 // nextReply finds a reply code that stands where a reply can begin: first on a
 // line, after punctuation, or before an enhanced status.
-func nextReply(s string, from int) int {
-	for i := from; i+3 <= len(s); i++ {
-		if s[i]-'2' > 3 || s[i+1]-'0' > 9 {
+func nextReply(s string) int {
+	for i := 0; i+3 <= len(s); i++ {
+		if s[i+2]-'0' > 9 { // no code has a place here
+			i += 2
 			continue
 		}
 		code, n := codeAt(s, i)
@@ -268,9 +288,17 @@ func looseStatus(s string, code int) string {
 
 // replyEnd finds where the remote's words end.
 func replyEnd(s string, from int) int {
-	to := min(from+1, len(s))
-	for to < len(s) && !((s[to] == '\n' || s[to] == '(' || s[to] == '#') && isTail(s[to:])) {
-		to++
+	to := len(s)
+	for _, mark := range []byte("\n(#") { // what the tails begin with
+		for i := from + 1; i < to; i++ {
+			n := strings.IndexByte(s[i:to], mark)
+			if n < 0 {
+				break
+			}
+			if i += n; isTail(s[i:]) {
+				to = i
+			}
+		}
 	}
 	if from > 0 {
 		closing := byte(0)
@@ -330,25 +358,29 @@ var callouts = newPhrases("sender verify", "sender verification", "callout", "ca
 // joinContinued drops the code and status that begin every further line of a
 // reply, so that its sentences can be read. RFC 5321 section 4.2.1
 func joinContinued(s, code string) string {
-	words := strings.Fields(s)
-	out := words[:1]
-	status := strings.TrimPrefix(words[0], code+"-")
-	for i := 1; i < len(words); i++ {
-		w := words[i]
-		switch {
-		case strings.HasPrefix(w, code+"-"):
-			w = w[len(code)+1:]
-			if w == status {
-				w = ""
+	out := make([]byte, 0, 512)
+	first, rest := nextWord(s)
+	out = append(out, first...)
+	status := first[len(code)+1:]
+	for {
+		var w string
+		if w, rest = nextWord(rest); w == "" {
+			return string(out)
+		}
+		if strings.HasPrefix(w, code) {
+			if len(w) > len(code) && w[len(code)] == '-' {
+				if w = w[len(code)+1:]; w == status {
+					continue
+				}
+			} else if next, after := nextWord(rest); len(w) == len(code) && next != "" && next == status {
+				rest = after
+				continue
 			}
-		case w == code && i+1 < len(words) && words[i+1] == status:
-			i, w = i+1, ""
 		}
 		if w != "" {
-			out = append(out, w)
+			out = append(append(out, ' '), w...)
 		}
 	}
-	return strings.Join(out, " ")
 }
 
 // clip cuts a text to at most n bytes, at a character.
@@ -478,34 +510,41 @@ var replyStages = newStageTable(
 // mx.example.net:", or an address alone.
 func namedHost(s string) Host {
 	var h Host
-	for i, c := range []byte(s) {
-		if c != '[' && c != '(' {
-			continue
-		}
-		inside := s[i+1:]
-		if j := strings.IndexAny(inside, "])"); j > 0 && j < 50 {
-			inside = inside[:j]
-		} else {
-			continue
-		}
-		inside, _, _ = strings.Cut(strings.TrimLeft(inside, " "), " ")
-		if ip := parseIP(inside); ip.IsValid() {
-			h = Host{Name: lastName(s[:i]), IP: ip} // of several the last one
+	last := 0
+	for _, open := range []byte("[(") {
+		for i := 0; ; {
+			n := strings.IndexByte(s[i:], open)
+			if n < 0 {
+				break
+			}
+			i += n + 1
+			inside := s[i:]
+			end := strings.IndexAny(inside[:min(len(inside), 50)], "])")
+			if end <= 0 {
+				continue
+			}
+			inside, _, _ = strings.Cut(strings.TrimLeft(inside[:end], " "), " ")
+			if ip := parseIP(inside); ip.IsValid() && i > last { // of several the last one
+				h, last = Host{Name: lastName(s[:i-1]), IP: ip}, i
+			}
 		}
 	}
 	if h.IP.IsValid() {
 		return h
 	}
-	if before, _, ok := strings.Cut(s, " #"); ok && lastName(before) != "" { // Exchange: "<mx.example.net #5.7.1 smtp;"
-		return Host{Name: lastName(before)}
+	if strings.IndexByte(s, '#') >= 0 {
+		if before, _, ok := strings.Cut(s, " #"); ok && lastName(before) != "" { // Exchange: "<mx.example.net #5.7.1 smtp;"
+			return Host{Name: lastName(before)}
+		}
 	}
 	if host := introducedHost(s); host != (Host{}) {
 		return host
 	}
-	for word := range strings.SplitSeq(s, " ") {
-		if word == "" || word[0] > '9' { // most words
+	for i := range len(s) {
+		if s[i] > '9' || s[i] == ' ' || i > 0 && s[i-1] != ' ' { // most places
 			continue
 		}
+		word, _, _ := strings.Cut(s[i:], " ")
 		word, _, _ = strings.Cut(strings.TrimRight(word, ".,;:"), ":")
 		if ip := parseIP(word); ip.Is4() {
 			return Host{IP: ip}
@@ -561,8 +600,11 @@ func lastName(s string) string {
 // ourAddress finds the address of our server in a reply: an address that is
 // not the remote's, and that the words around speak of as the client's.
 func ourAddress(reply string, remote netip.Addr) netip.Addr {
+	if strings.Count(reply, ".") < 3 && strings.Count(reply, ":") < 2 {
+		return netip.Addr{}
+	}
 	for i := 0; i < len(reply); i++ {
-		if reply[i] < '0' || reply[i] > '9' || i > 0 && (isAlnum(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && !startsAddress(reply[:i])) {
+		if reply[i]-'0' > 9 || i > 0 && (isAlnum(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && !startsAddress(reply[:i])) {
 			continue
 		}
 		j := i
