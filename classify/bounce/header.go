@@ -264,16 +264,19 @@ func nextAddress(s string, i int) (start, end int) {
 		}
 		at += i
 		start, end = at, at+1
+		high := byte(0)
 		if at > i && s[at-1] == '"' {
 			if q := strings.LastIndexByte(s[i:at-1], '"'); q >= 0 {
 				start = i + q
 			}
 		} else {
-			for start > i && isLocal(s[start-1]) {
+			for start > i && !notLocal[s[start-1]] {
 				start--
+				high |= s[start]
 			}
 		}
-		for end < len(s) && isDomain(s[end]) {
+		for end < len(s) && inDomain[s[end]] {
+			high |= s[end]
 			end++
 		}
 		for end > at+1 && (s[end-1] == '.' || s[end-1] == '-') {
@@ -284,7 +287,9 @@ func nextAddress(s string, i int) (start, end int) {
 				end += j + 1
 			}
 		}
-		start, end = start+foreignPrefix(s[start:at]), end-foreignSuffix(s[at+1:end])
+		if high >= utf8.RuneSelf {
+			start, end = start+foreignPrefix(s[start:at]), end-foreignSuffix(s[at+1:end])
+		}
 		if start < at && end > at+1 {
 			return start, end
 		}
@@ -317,8 +322,6 @@ func foreignSuffix(domain string) int {
 	return 0
 }
 
-func isLocal(c byte) bool { return !notLocal[c] }
-
 // notLocal are the bytes that end a local part.
 var notLocal = func() *cutset {
 	ends := newCutset("<>()[]:;,\"@\\\x7f")
@@ -328,9 +331,14 @@ var notLocal = func() *cutset {
 	return ends
 }()
 
-func isDomain(c byte) bool {
-	return c == '.' || c == '-' || c == '_' || c == '*' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80
-}
+// inDomain are the bytes of a domain.
+var inDomain = func() *cutset {
+	domain := newCutset(".-_*")
+	for c := range domain {
+		domain[c] = domain[c] || c >= utf8.RuneSelf || isAlnum(byte(c))
+	}
+	return domain
+}()
 
 // cutset are bytes to cut off the ends of a word.
 type cutset [256]bool
@@ -398,7 +406,7 @@ func cleanHost(s string) string {
 		return ""
 	}
 	for i := range len(s) {
-		if !isDomain(s[i]) {
+		if !inDomain[s[i]] {
 			return ""
 		}
 	}

@@ -30,8 +30,7 @@ func (r *reader) setOriginal(h header) {
 	for _, f := range h {
 		switch string(foldName(f.name, &name)) {
 		case "to", "cc":
-			o.Recipients += countAddresses(f.value)
-			o.RecipientDomains = addDomains(o.RecipientDomains, f.value)
+			o.addRecipients(f.value)
 		case "received":
 			if hop := parseReceived(f.value); len(o.Received) < maxHops && hop != (Received{}) {
 				o.Received = append(o.Received, hop)
@@ -69,38 +68,28 @@ func envelopeSender(h header) string {
 
 var envelopes = newPhrases("envelope-from", "envelope-sender", "envelope sender")
 
-// countAddresses counts the addresses of a To or Cc field.
-func countAddresses(s string) (n int) {
+// addRecipients counts the addresses of a To or Cc field, and adds their
+// domains.
+func (o *Original) addRecipients(s string) {
 	s = s[:min(len(s), maxCountees)]
-	if len(s) < 1000 && strings.Count(s, "@") > 1 { // names may have an @ in them
-		if list, err := mail.ParseAddressList(unfold(s)); err == nil {
-			return len(list)
-		}
-	}
+	n := 0
 	for i := 0; ; n++ {
-		_, end := nextAddress(s, i)
-		if end == 0 {
-			return n
-		}
-		i = end
-	}
-}
-
-// addDomains adds the domains of the addresses in a To or Cc field.
-func addDomains(domains []string, s string) []string {
-	s = s[:min(len(s), maxCountees)]
-	for i := 0; len(domains) < maxDomains; {
 		start, end := nextAddress(s, i)
 		if end == 0 {
 			break
 		}
 		i = end
 		d := strings.ToLower(s[strings.LastIndexByte(s[:end], '@')+1 : end])
-		if start < end && !slices.Contains(domains, d) {
-			domains = append(domains, d)
+		if start < end && len(o.RecipientDomains) < maxDomains && !slices.Contains(o.RecipientDomains, d) {
+			o.RecipientDomains = append(o.RecipientDomains, d)
 		}
 	}
-	return domains
+	if len(s) < 1000 && strings.Count(s, "@") > 1 { // names may have an @ in them
+		if list, err := mail.ParseAddressList(unfold(s)); err == nil {
+			n = len(list)
+		}
+	}
+	o.Recipients += n
 }
 
 // parseReceived reads "from NAME (NAME [IP]) by NAME ...". RFC 5321 section
@@ -137,7 +126,7 @@ func nextWord(s string) (word, rest string) {
 		s = s[1:]
 	}
 	n := 0
-	for n < len(s) && !isSpace(s[n]) {
+	for n < len(s) && (s[n] > ' ' || !isSpace(s[n])) {
 		n++
 	}
 	return s[:n], s[n:]
@@ -158,21 +147,49 @@ func parseDKIM(s string) DKIMKey {
 	return key
 }
 
-// sizes are words before the size of the original.
-var sizes = newPhrases("message size ", "> size=", "size (in bytes): ")
-
 // toldSize is the size of the original where the words of the report tell it,
 // 0 where they do not. "Maximum message size 20000" is a limit, and 20 MB is
 // too coarse.
-func toldSize(s string) int64 {
-	for i, w := sizes.find(s, 0); i >= 0; i, w = sizes.find(s, i+1) {
-		after := s[i+len(sizes.words[w]):]
-		digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
-		n, err := strconv.ParseInt(after[:digits], 10, 64)
-		unit := strings.TrimLeft(after[digits:], " ")
-		if err == nil && !hasSuffixFold(s[:i], "maximum ") && !hasSuffixFold(s[:i], "max ") && (unit == "" || strings.IndexByte("kKmMgG", unit[0]) < 0) {
-			return n
+func toldSize(s string) (size int64) {
+	for _, z := range []byte("zZ") { // few words have one
+		for i := 0; ; i++ {
+			n := strings.IndexByte(s[i:], z)
+			if n < 0 {
+				break
+			}
+			if i += n; i < 2 || !hasPrefixFold(s[i-2:], "size") {
+				continue
+			}
+			if told := sizeAt(s[:i-2], s[i+2:]); told > 0 {
+				size, s = told, s[:i]
+				break
+			}
 		}
 	}
-	return 0
+	return size
+}
+
+// sizeAt is the size that the words around "size" tell.
+func sizeAt(before, after string) int64 {
+	switch {
+	case hasSuffixFold(before, "message "):
+		before = before[:len(before)-len("message ")]
+		if hasSuffixFold(before, "maximum ") || hasSuffixFold(before, "max ") || !strings.HasPrefix(after, " ") {
+			return 0
+		}
+		after = after[1:]
+	case strings.HasSuffix(before, "> ") && strings.HasPrefix(after, "="):
+		after = after[1:]
+	case hasPrefixFold(after, " (in bytes): "):
+		after = after[len(" (in bytes): "):]
+	default:
+		return 0
+	}
+	digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
+	n, err := strconv.ParseInt(after[:digits], 10, 64)
+	unit := strings.TrimLeft(after[digits:], " ")
+	if err != nil || unit != "" && strings.IndexByte("kKmMgG", unit[0]) >= 0 {
+		return 0
+	}
+	return n
 }

@@ -262,21 +262,24 @@ func endsInAddress(line string) (addr, words string, ok bool) {
 // cutExpansion takes "(expanded from <a>)" off a reason: the address that the
 // sender had typed.
 func cutExpansion(reason, original string) (string, string) {
-	if !strings.Contains(reason, " from") {
-		return strings.TrimSpace(reason), original
-	}
-	for _, words := range []string{"(expanded from", "(ultimately generated from", "(generated from"} {
-		i := indexFold(reason[:min(len(reason), 1024)], words)
-		if i < 0 {
-			continue
+	reason = strings.TrimSpace(reason)
+	for i := 0; i < 1024; i++ {
+		n := strings.IndexByte(reason[i:], '(')
+		if n < 0 {
+			break
 		}
+		i += n
 		inside, after, ok := strings.Cut(reason[i:], ")")
-		start, end := nextAddress(inside, 0)
-		if ok && end > 0 {
-			return strings.TrimLeft(reason[:i]+after, " :\n"), inside[start:end]
+		if !ok {
+			break
+		}
+		if hasPrefixFold(inside, "(expanded from") || hasPrefixFold(inside, "(ultimately generated from") || hasPrefixFold(inside, "(generated from") {
+			if start, end := nextAddress(inside, 0); end > 0 {
+				return strings.TrimLeft(reason[:i]+after, " :\n"), inside[start:end]
+			}
 		}
 	}
-	return strings.TrimSpace(reason), original
+	return reason, original
 }
 
 // mentioned finds the first sentence that has an address in it: "Your message
@@ -385,7 +388,7 @@ var (
 // cutSession takes the transcript out of a notice.
 func cutSession(notice string) (string, session) {
 	var s session
-	if !strings.Contains(notice, "\n<<< ") && !transcripts.in(notice) {
+	if !hasLine(notice, "<<< ") && !transcripts.in(notice) {
 		return notice, s
 	}
 	rest := make([]byte, 0, len(notice)+1)
@@ -416,6 +419,19 @@ func cutSession(notice string) (string, session) {
 		}
 	}
 	return string(rest), s
+}
+
+// hasLine tells whether a line but the first begins so.
+func hasLine(s, prefix string) bool {
+	for i := 0; ; i++ {
+		n := strings.Index(s[i:], prefix)
+		if n < 0 {
+			return false
+		}
+		if i += n; i > 0 && s[i-1] == '\n' {
+			return true
+		}
+	}
 }
 
 // hear files a reply; one that continues the last is joined to it.

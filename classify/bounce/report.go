@@ -55,7 +55,7 @@ func (r *reader) finish(pasted bool) {
 		if notice = r.quoted(notice); notice == "" {
 			return
 		}
-	} else if strings.Contains(notice, "\n> ") {
+	} else if hasLine(notice, "> ") {
 		if inner := unquote(notice); reads(inner) {
 			notice = inner
 		}
