@@ -45,28 +45,36 @@ func (r *reader) damaged(encoding string) {
 // is damage. RFC 2045 section 6.7
 func decodeQuoted(body []byte) (text []byte, whole bool) {
 	out, whole := body[:0], true
-	for line := range bytes.Lines(body) {
-		text := bytes.TrimRight(line, " \t\r\n")
-		soft := bytes.HasSuffix(text, []byte("="))
+	for len(body) > 0 {
+		line := body
+		i := bytes.IndexByte(body, '\n')
+		if i >= 0 {
+			line = body[:i]
+		}
+		body = body[min(len(line)+1, len(body)):]
+		for len(line) > 0 && isSpace(line[len(line)-1]) {
+			line = line[:len(line)-1]
+		}
+		soft := len(line) > 0 && line[len(line)-1] == '='
 		if soft {
-			text = text[:len(text)-1]
+			line = line[:len(line)-1]
 		}
 		for {
-			i := bytes.IndexByte(text, '=')
-			if i < 0 {
+			escape := bytes.IndexByte(line, '=')
+			if escape < 0 {
 				break
 			}
-			out = append(out, text[:i]...)
-			if text = text[i:]; len(text) >= 3 && isHex(text[1]) && isHex(text[2]) {
-				out = append(out, unhex(text[1])<<4|unhex(text[2]))
-				text = text[3:]
+			out = append(out, line[:escape]...)
+			if line = line[escape:]; len(line) >= 3 && isHex(line[1]) && isHex(line[2]) {
+				out = append(out, unhex(line[1])<<4|unhex(line[2]))
+				line = line[3:]
 			} else {
 				out = append(out, '=')
-				text, whole = text[1:], false
+				line, whole = line[1:], false
 			}
 		}
-		out = append(out, text...)
-		if !soft && line[len(line)-1] == '\n' {
+		out = append(out, line...)
+		if !soft && i >= 0 {
 			out = append(out, '\n')
 		}
 	}

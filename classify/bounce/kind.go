@@ -32,15 +32,17 @@ var sentences = newPhrases(
 
 // isBounceHeader tells the header of a report by who signs it or by its
 // subject.
-func isBounceHeader(h header) bool { return isSigned(h) || isTitle(h.text("Subject")) }
+func isBounceHeader(h header) bool {
+	subject := h.text("Subject")
+	return isSigned(h, subject) || isTitle(subject)
+}
 
 // isSigned tells the header of a report by what no person and no mailing puts
 // into one.
-func isSigned(h header) bool {
+func isSigned(h header, subject string) bool {
 	if isReport(h) || h.has("X-Failed-Recipients") {
 		return true
 	}
-	subject := h.text("Subject")
 	if autoSubjects.in(subject) {
 		return false
 	}
@@ -122,7 +124,7 @@ var autoSubjects = newPhrases(
 // isFeedback tells a complaint (RFC 5965), also where the part is missing, and
 // a disposition notification (RFC 8098), which is about no delivery either.
 func (r *reader) isFeedback(notice string) bool {
-	if r.arf || r.mdn || isComplaint(r.header) {
+	if r.arf || r.mdn || isComplaint(r.header, r.rep.Subject) {
 		return true
 	}
 	if kind := r.header.param("report-type"); kind != "" || len(r.dsn.groups) > 0 {
@@ -132,8 +134,8 @@ func (r *reader) isFeedback(notice string) bool {
 }
 
 // isComplaint tells a complaint by its header, as Microsoft sends them.
-func isComplaint(h header) bool {
-	return h.has("X-HmXmrOriginalRecipient") || complaints.in(h.text("Subject"))
+func isComplaint(h header, subject string) bool {
+	return h.has("X-HmXmrOriginalRecipient") || complaints.in(subject)
 }
 
 var complaints = newPhrases("abuse report for", "complaint about message from", "apple mail sent this email to unsubscribe")

@@ -14,7 +14,7 @@ const (
 	maxLine    = 8 << 10  // a longer line comes in pieces
 	sniffed    = 4 << 10  // bytes looked at to tell one form of input from another
 	window     = 64 << 10 // bytes read at once, of an input longer than a line
-	dashless   = 2 << 10  // bytes without a dash that are likely one
+	dashless   = 256      // bytes without a dash that are likely one
 )
 
 // lines gives input line by line, whatever its newlines, and knows where one
@@ -340,11 +340,14 @@ var inName = func() (ok [256]bool) {
 // fieldName is the length of the field name that b begins with, 0 where it
 // begins with none. A space before the colon is damage that some servers do.
 func fieldName[T string | []byte](b T) int {
+	if len(b) > 80 {
+		b = b[:80]
+	}
 	n := 0
-	for n < min(len(b), 80) && inName[b[n]] {
+	for n < len(b) && inName[b[n]] {
 		n++
 	}
-	for i := n; i < min(len(b), n+3, 80); i++ {
+	for i := n; i < min(len(b), n+3); i++ {
 		switch b[i] {
 		case ':':
 			return n

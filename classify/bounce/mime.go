@@ -349,7 +349,7 @@ func (r *reader) returned(h header, depth int) delimiter {
 	if len(inner) == 0 && !open {
 		return d
 	}
-	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header)) {
+	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header, r.header.text("Subject"))) {
 		r.nested++
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}

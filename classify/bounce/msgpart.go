@@ -42,7 +42,7 @@ func (r *reader) takeOutlook(data []byte) {
 	item := root.reportItem()
 	own := isBounceHeader(r.header)
 	switch {
-	case r.nested < 4 && len(r.dsn.groups) == 0 && (item.isReport() || isBounceHeader(item.header()) && !own && !isComplaint(r.header)):
+	case r.nested < 4 && len(r.dsn.groups) == 0 && (item.isReport() || isBounceHeader(item.header()) && !own && !isComplaint(r.header, r.header.text("Subject"))):
 		r.nested++
 		r.texts, r.original, r.rep.Original = nil, nil, Original{}
 		r.readItem(item)

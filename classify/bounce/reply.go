@@ -33,7 +33,7 @@ func lastSaid(s string) int {
 			}
 			end += i + 1
 			for _, words := range said {
-				if hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
+				if n := len(words); end >= n && words[n-2]|0x20 == s[end-2]|0x20 && hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
 					from = max(from, end)
 				}
 			}

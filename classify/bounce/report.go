@@ -46,7 +46,7 @@ func (r *reader) finish(pasted bool) {
 		return
 	}
 	r.dsn.flush()
-	if !pasted && len(r.dsn.groups) == 0 && !isSigned(r.header) {
+	if !pasted && len(r.dsn.groups) == 0 && !isSigned(r.header, rep.Subject) {
 		rep.Kind = KindNotABounce
 		if r.isAutoReply() {
 			rep.Kind = KindAutoReply
