@@ -51,28 +51,28 @@ func (d *dsn) field(name, value []byte, s *store) {
 	g := &d.now
 	d.last = nil
 	var slot *string
-	switch string(foldName(name, new([32]byte))) {
-	case "reporting-mta":
+	switch keyOf(name) {
+	case keyReportingMTA:
 		slot = &d.reporting
-	case "arrival-date":
+	case keyArrivalDate:
 		slot = &d.arrival
-	case "final-recipient":
+	case keyFinalRecipient:
 		slot = &g.final
-	case "original-recipient", "x-original-recipient":
+	case keyOriginalRecipient, keyXOriginalRecipient:
 		slot = &g.original
-	case "x-actual-recipient":
+	case keyXActualRecipient:
 		slot = &g.actual
-	case "action":
+	case keyAction:
 		slot = &g.action
-	case "status":
+	case keyStatus:
 		slot = &g.status
-	case "remote-mta":
+	case keyRemoteMTA:
 		slot = &g.remote
-	case "diagnostic-code":
+	case keyDiagnosticCode:
 		slot = &g.diagnostic
-	case "will-retry-until":
+	case keyWillRetryUntil:
 		slot = &g.retry
-	case "x-supplementary-info":
+	case keyXSupplementaryInfo:
 		slot = &g.extra
 	default:
 		return

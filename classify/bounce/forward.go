@@ -44,7 +44,7 @@ func (r *reader) lists(notice string) bool {
 
 // isMailing tells a newsletter or the mail of a list, which may be about
 // bounces and is none.
-func isMailing(h header) bool { return h.has("List-Unsubscribe") || h.has("List-Id") }
+func isMailing(h header) bool { return h.has(keyListUnsubscribe) || h.has(keyListID) }
 
 // forwarded is the text below the header of a report that stands in a text: a
 // few lines "label: value", in whatever language, of which the first with an

@@ -12,7 +12,10 @@ import (
 // header is the header of a message or of a part, in its order.
 type header []field
 
-type field struct{ name, value string } // value still folded
+type field struct {
+	key   fieldKey
+	value string // still folded
+}
 
 // maxHeader bounds what is kept of one header; the rest is read and dropped.
 const maxHeader = 128 << 10
@@ -36,7 +39,7 @@ func parseHeader(s string) (h header, rest string) {
 				h = make(header, 0, min(16, 1+len(s)/40)) // what most have
 			}
 			start = pos + n + strings.IndexByte(line[n:], ':') + 1
-			h = append(h, field{line[:n], s[start : pos+len(line)]})
+			h = append(h, field{keyOf(line[:n]), s[start : pos+len(line)]})
 		case isFromLine(line) && len(h) == 0:
 		default:
 			return h, s[pos:]
@@ -60,22 +63,6 @@ func isStray[T string | []byte](line T) bool {
 	return false
 }
 
-// foldName gives a field name in lower case, in buf; nothing for one that is
-// longer than any that we know.
-func foldName[T string | []byte](name T, buf *[32]byte) []byte {
-	if len(name) > len(buf) {
-		return nil
-	}
-	for i := range len(name) {
-		c := name[i]
-		if c-'A' < 26 {
-			c |= 0x20
-		}
-		buf[i] = c
-	}
-	return buf[:len(name)]
-}
-
 // cutLine splits off the first line, without its newline.
 func cutLine(s string) (line, rest string) {
 	line = s
@@ -89,22 +76,21 @@ func cutLine(s string) (line, rest string) {
 }
 
 // get is the first field of that name, unfolded; empty where there is none.
-func (h header) get(name string) string {
-	value, _ := h.find(name)
+func (h header) get(key fieldKey) string {
+	value, _ := h.find(key)
 	return unfold(value)
 }
 
-func (h header) has(name string) bool {
-	_, ok := h.find(name)
+func (h header) has(key fieldKey) bool {
+	_, ok := h.find(key)
 	return ok
 }
 
 // find is the first field of that name, as it stands.
-func (h header) find(name string) (value string, ok bool) {
-	last := len(name) - 1
-	for _, f := range h {
-		if len(f.name) == len(name) && (f.name[last]^name[last])&^0x20 == 0 && (f.name[0]^name[0])&^0x20 == 0 && strings.EqualFold(f.name, name) {
-			return f.value, true
+func (h header) find(key fieldKey) (value string, ok bool) {
+	for i := range h {
+		if h[i].key == key {
+			return h[i].value, true
 		}
 	}
 	return "", false
@@ -148,11 +134,11 @@ func appendWords(out []byte, s string) []byte {
 }
 
 // text is a field decoded for reading.
-func (h header) text(name string) string { return strings.TrimSpace(decodeWords(h.get(name))) }
+func (h header) text(key fieldKey) string { return strings.TrimSpace(decodeWords(h.get(key))) }
 
 // mediaType is the Content-Type, lower case, text/plain where it is missing.
 func (h header) mediaType() string {
-	t, _ := h.find("Content-Type")
+	t, _ := h.find(keyContentType)
 	t, _, _ = strings.Cut(t, ";")
 	if t = strings.ToLower(strings.TrimSpace(t)); t == "" {
 		return "text/plain"
@@ -163,7 +149,7 @@ func (h header) mediaType() string {
 // param is a parameter of the Content-Type. mime.ParseMediaType gives up at
 // the first damage, so it is not used.
 func (h header) param(name string) string {
-	rest, _ := h.find("Content-Type")
+	rest, _ := h.find(keyContentType)
 	for {
 		before, after, ok := strings.Cut(rest, "=")
 		if !ok {

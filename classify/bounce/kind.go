@@ -33,20 +33,20 @@ var sentences = newPhrases(
 // isBounceHeader tells the header of a report by who signs it or by its
 // subject.
 func isBounceHeader(h header) bool {
-	subject := h.text("Subject")
+	subject := h.text(keySubject)
 	return isSigned(h, subject) || isTitle(subject)
 }
 
 // isSigned tells the header of a report by what no person and no mailing puts
 // into one.
 func isSigned(h header, subject string) bool {
-	if isReport(h) || h.has("X-Failed-Recipients") {
+	if isReport(h) || h.has(keyXFailedRecipients) {
 		return true
 	}
 	if autoSubjects.in(subject) {
 		return false
 	}
-	from := h.text("From")
+	from := h.text(keyFrom)
 	office, title := offices.in(from), isTitle(subject)
 	return from == "<>" || daemons.in(from) || office && title || (office || title) && isAutomatic(h)
 }
@@ -54,7 +54,7 @@ func isSigned(h header, subject string) bool {
 // isAutomatic tells mail that no person wrote: its envelope had no sender (RFC
 // 5321 section 4.5.5), or its header says so (RFC 3834 section 5).
 func isAutomatic(h header) bool {
-	return strings.HasPrefix(h.get("Return-Path"), "<>") || hasPrefixFold(h.get("Auto-Submitted"), "auto-")
+	return strings.HasPrefix(h.get(keyReturnPath), "<>") || hasPrefixFold(h.get(keyAutoSubmitted), "auto-")
 }
 
 // isTitle tells the subject of a report, which is neither that of an answer to
@@ -110,9 +110,9 @@ func tells(notice string) bool {
 // isAutoReply tells the answer of someone who is away. RFC 3834 section 5
 func (r *reader) isAutoReply() bool {
 	h := r.header
-	auto := lower(h.get("Auto-Submitted"))
-	return strings.HasPrefix(auto, "auto-replied") || h.has("X-Autoreply") || h.has("X-Autorespond") || h.has("X-Autoresponder") ||
-		h.has("X-Auto-Reply-From") || strings.Contains(lower(h.get("X-Apple-Action")), "vacation") || strings.EqualFold(h.get("Precedence"), "auto_reply") || autoSubjects.in(r.rep.Subject)
+	auto := lower(h.get(keyAutoSubmitted))
+	return strings.HasPrefix(auto, "auto-replied") || h.has(keyXAutoreply) || h.has(keyXAutorespond) || h.has(keyXAutoresponder) ||
+		h.has(keyXAutoReplyFrom) || strings.Contains(lower(h.get(keyXAppleAction)), "vacation") || strings.EqualFold(h.get(keyPrecedence), "auto_reply") || autoSubjects.in(r.rep.Subject)
 }
 
 // autoSubjects are what the answers of people who are away have for a subject.
@@ -135,7 +135,7 @@ func (r *reader) isFeedback(notice string) bool {
 
 // isComplaint tells a complaint by its header, as Microsoft sends them.
 func isComplaint(h header, subject string) bool {
-	return h.has("X-HmXmrOriginalRecipient") || complaints.in(subject)
+	return h.has(keyXHmXmrOriginalRecipient) || complaints.in(subject)
 }
 
 var complaints = newPhrases("abuse report for", "complaint about message from", "apple mail sent this email to unsubscribe")

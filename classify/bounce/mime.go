@@ -223,7 +223,7 @@ func (r *reader) fields() header {
 		for all[value-1] != ':' { // there may be space before it
 			value++
 		}
-		h[i] = field{all[n.start:n.end], strings.TrimSuffix(all[value:end-1], "\r")}
+		h[i] = field{keyOf(all[n.start:n.end]), strings.TrimSuffix(all[value:end-1], "\r")}
 	}
 	return h
 }
@@ -246,7 +246,7 @@ func (r *reader) entity(h header, depth int) delimiter {
 		r.mdn = true
 	case strings.HasPrefix(media, "message/"), media == "text/rfc822-headers", media == "text/rfc822":
 		return r.attached(h, depth)
-	case depth > 0 && !h.has("Content-Type") && h.has("Received"): // the type was forgotten
+	case depth > 0 && !h.has(keyContentType) && h.has(keyReceived): // the type was forgotten
 		r.setOriginal(h)
 		size, d := r.skip()
 		r.rep.Original.Size, r.rep.Original.Complete = size, size > 0
@@ -268,7 +268,7 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 	extra, d := r.keep(min(maxText, maxTexts-r.kept))
 	r.kept += len(r.raw)
 	if len(bytes.TrimSpace(r.raw)) > 0 {
-		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get(keyContentTransferEncoding))
 		r.texts = append(r.texts, text{r.decode(body, h.param("charset")), isHTML, extra})
 	}
 	return d
@@ -276,10 +276,10 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 
 // status reads a delivery-status part, as it comes unless it is encoded.
 func (r *reader) status(h header) delimiter {
-	switch lower(h.get("Content-Transfer-Encoding")) {
+	switch lower(h.get(keyContentTransferEncoding)) {
 	case "base64", "quoted-printable":
 		_, d := r.keep(maxTexts)
-		body := r.decodeTransfer(r.raw, h.get("Content-Transfer-Encoding"))
+		body := r.decodeTransfer(r.raw, h.get(keyContentTransferEncoding))
 		for line := range bytes.Lines(body) {
 			r.dsn.line(trimNewline(line), &r.store)
 		}
@@ -349,7 +349,7 @@ func (r *reader) returned(h header, depth int) delimiter {
 	if len(inner) == 0 && !open {
 		return d
 	}
-	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header, r.header.text("Subject"))) {
+	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header, r.header.text(keySubject))) {
 		r.nested++
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}

@@ -333,14 +333,14 @@ func (s *storage) header() header {
 		return h
 	}
 	h := header{
-		{"Subject", s.text(propSubject)},
-		{"Date", mailDate(s.time(propReportTime), s.time(propSubmitTime), s.time(propDeliveryTime))},
-		{"From", s.address(propSenderSMTP, propSenderAddress)},
-		{"To", s.address(propReceivedBySMTP, propReceivedBy)},
-		{"Message-ID", s.text(propMessageID)},
+		{keySubject, s.text(propSubject)},
+		{keyDate, mailDate(s.time(propReportTime), s.time(propSubmitTime), s.time(propDeliveryTime))},
+		{keyFrom, s.address(propSenderSMTP, propSenderAddress)},
+		{keyTo, s.address(propReceivedBySMTP, propReceivedBy)},
+		{keyMessageID, s.text(propMessageID)},
 	}
 	if s.isReport() {
-		h = append(h, field{"Content-Type", "multipart/report; report-type=delivery-status"})
+		h = append(h, field{keyContentType, "multipart/report; report-type=delivery-status"})
 	}
 	return h
 }
@@ -386,10 +386,10 @@ func (r *reader) readItem(s *storage) {
 	}
 	if r.original == nil {
 		r.setOriginal(header{
-			{"Subject", s.text(propOriginalSubject)},
-			{"Date", mailDate(s.time(propOriginalTime))},
-			{"From", s.address(propOriginalSender)},
-			{"Message-ID", s.address(propOriginalID, propInReplyTo)},
+			{keySubject, s.text(propOriginalSubject)},
+			{keyDate, mailDate(s.time(propOriginalTime))},
+			{keyFrom, s.address(propOriginalSender)},
+			{keyMessageID, s.address(propOriginalID, propInReplyTo)},
 		})
 	}
 }

@@ -12,7 +12,7 @@ const maxOutlookPart = 16 << 20
 // isSavedOutlook tells an attachment that Outlook made of a message: by
 // dragging a bounce into a mail to the admin.
 func isSavedOutlook(h header) bool {
-	return h.mediaType() == "application/vnd.ms-outlook" || containsFold(h.get("Content-Type"), ".msg") || containsFold(h.get("Content-Disposition"), ".msg")
+	return h.mediaType() == "application/vnd.ms-outlook" || containsFold(h.get(keyContentType), ".msg") || containsFold(h.get(keyContentDisposition), ".msg")
 }
 
 // attachedOutlook reads such an attachment as returned reads a message: a
@@ -20,7 +20,7 @@ func isSavedOutlook(h header) bool {
 func (r *reader) attachedOutlook(h header) delimiter {
 	in := &part{reader: reader{lines: r.lines, bounds: r.bounds}, at: end}
 	var body io.Reader = in
-	if lower(h.get("Content-Transfer-Encoding")) == "base64" {
+	if lower(h.get(keyContentTransferEncoding)) == "base64" {
 		body = base64.NewDecoder(base64.StdEncoding, in)
 	}
 	data, _ := io.ReadAll(io.LimitReader(body, maxOutlookPart))
@@ -42,7 +42,7 @@ func (r *reader) takeOutlook(data []byte) {
 	item := root.reportItem()
 	own := isBounceHeader(r.header)
 	switch {
-	case r.nested < 4 && len(r.dsn.groups) == 0 && (item.isReport() || isBounceHeader(item.header()) && !own && !isComplaint(r.header, r.header.text("Subject"))):
+	case r.nested < 4 && len(r.dsn.groups) == 0 && (item.isReport() || isBounceHeader(item.header()) && !own && !isComplaint(r.header, r.header.text(keySubject))):
 		r.nested++
 		r.texts, r.original, r.rep.Original = nil, nil, Original{}
 		r.readItem(item)

@@ -21,21 +21,20 @@ const MaxKeys = 8
 func (r *reader) setOriginal(h header) {
 	r.original = h
 	o := &r.rep.Original
-	o.MessageID = clip(h.get("Message-ID"), maxSubject)
-	o.Subject = clip(h.text("Subject"), maxSubject)
-	o.From = mailbox(h.text("From"))
-	o.Date = parseDate(h.get("Date"))
+	o.MessageID = clip(h.get(keyMessageID), maxSubject)
+	o.Subject = clip(h.text(keySubject), maxSubject)
+	o.From = mailbox(h.text(keyFrom))
+	o.Date = parseDate(h.get(keyDate))
 	o.EnvelopeSender = envelopeSender(h)
-	var name [32]byte
 	for _, f := range h {
-		switch string(foldName(f.name, &name)) {
-		case "to", "cc":
+		switch f.key {
+		case keyTo, keyCc:
 			o.addRecipients(f.value)
-		case "received":
+		case keyReceived:
 			if hop := parseReceived(f.value); len(o.Received) < maxHops && hop != (Received{}) {
 				o.Received = append(o.Received, hop)
 			}
-		case "dkim-signature":
+		case keyDKIMSignature:
 			if key := parseDKIM(f.value); len(o.DKIM) < MaxKeys && key != (DKIMKey{}) {
 				o.DKIM = append(o.DKIM, key)
 			}
@@ -46,14 +45,14 @@ func (r *reader) setOriginal(h header) {
 // envelopeSender looks where the last server, or one on the way, wrote the
 // sender of the envelope down.
 func envelopeSender(h header) string {
-	for _, name := range []string{"Return-Path", "X-Envelope-From", "X-Original-Return-Path"} {
-		value := h.get(name)
+	for _, key := range []fieldKey{keyReturnPath, keyXEnvelopeFrom, keyXOriginalReturnPath} {
+		value := h.get(key)
 		if start, end := nextAddress(value, 0); end > 0 {
 			return value[start:end]
 		}
 	}
 	for _, f := range h {
-		if !strings.EqualFold(f.name, "Received") {
+		if f.key != keyReceived {
 			continue
 		}
 		if i, w := envelopes.find(f.value, 0); i >= 0 {

@@ -10,13 +10,13 @@ import (
 // isSaved tells an attachment that is a message by its name alone, as mail
 // programs attach what was saved to a file: "bounce.eml".
 func isSaved(h header) bool {
-	return containsFold(h.get("Content-Type"), ".eml") || containsFold(h.get("Content-Disposition"), ".eml")
+	return containsFold(h.get(keyContentType), ".eml") || containsFold(h.get(keyContentDisposition), ".eml")
 }
 
 // attached is returned for a message that may be encoded as a whole. RFC 2046
 // section 5.2.1 forbids it; mail programs and gateways do it.
 func (r *reader) attached(h header, depth int) delimiter {
-	encoding := lower(h.get("Content-Transfer-Encoding"))
+	encoding := lower(h.get(keyContentTransferEncoding))
 	if encoding != "base64" && encoding != "quoted-printable" {
 		return r.returned(h, depth)
 	}

@@ -593,7 +593,7 @@ func isDivider(line string) bool {
 // fields, and one of them that only a whole header has.
 func isHeaderBlock(s string) bool {
 	h, _ := parseHeader(s[:min(len(s), maxLimbo)])
-	return len(h) >= 3 && (h.has("Received") || h.has("Message-ID") || h.has("Content-Type") || h.has("MIME-Version"))
+	return len(h) >= 3 && (h.has(keyReceived) || h.has(keyMessageID) || h.has(keyContentType) || h.has(keyMIMEVersion))
 }
 
 // unquote takes the ">" of a reply or forward off the lines that have it.

@@ -182,10 +182,10 @@ func isMessage(head []byte, newline byte) bool {
 
 // weight is how much a field tells that a text is a message.
 func weight(name []byte) int {
-	switch string(foldName(name, new([32]byte))) {
-	case "from", "to", "date", "received", "return-path", "message-id", "mime-version", "delivered-to", "content-type", "x-failed-recipients", "envelope-to", "auto-submitted":
+	switch keyOf(name) {
+	case keyFrom, keyTo, keyDate, keyReceived, keyReturnPath, keyMessageID, keyMIMEVersion, keyDeliveredTo, keyContentType, keyXFailedRecipients, keyEnvelopeTo, keyAutoSubmitted:
 		return 1
-	case "subject":
+	case keySubject:
 		return 2
 	}
 	return 0

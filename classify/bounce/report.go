@@ -35,8 +35,8 @@ func (r *reader) note(code, key, value string) {
 // finish makes the report of what the walk has kept.
 func (r *reader) finish(pasted bool) {
 	rep := r.rep
-	rep.Subject = clip(r.header.text("Subject"), maxSubject)
-	rep.Date = parseDate(r.header.get("Date"))
+	rep.Subject = clip(r.header.text(keySubject), maxSubject)
+	rep.Date = parseDate(r.header.get(keyDate))
 	notice := r.notice()
 	switch {
 	case r.readNotification(notice):
@@ -244,7 +244,7 @@ func (r *reader) failures(p *prose) []Failure {
 	if len(all) > 0 {
 		return all
 	}
-	named := addresses(r.header.get("X-Failed-Recipients"))
+	named := addresses(r.header.get(keyXFailedRecipients))
 	if !p.listed && len(named) > 0 && !sameAddress(p.failures, named) {
 		whole := p.whole()
 		for _, addr := range named {
@@ -278,7 +278,7 @@ func (r *reader) soleRecipient() string {
 	if r.rep.Original.Recipients != 1 {
 		return ""
 	}
-	return mailbox(r.original.text("To") + r.original.text("Cc"))
+	return mailbox(r.original.text(keyTo) + r.original.text(keyCc))
 }
 
 func sameAddress(fs []Failure, named []string) bool {
@@ -362,5 +362,5 @@ func (r *reader) isOwn(addr string) bool {
 	case "postmaster", "mailer-daemon", "abuse", "noreply", "no-reply", "post_master", "mailerdaemon":
 		return true
 	}
-	return strings.EqualFold(addr, mailbox(r.header.get("To"))) || strings.EqualFold(addr, mailbox(r.header.get("From")))
+	return strings.EqualFold(addr, mailbox(r.header.get(keyTo))) || strings.EqualFold(addr, mailbox(r.header.get(keyFrom)))
 }
