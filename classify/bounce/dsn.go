@@ -163,12 +163,11 @@ func (g group) failure() Failure {
 // typed splits "smtp; 550 ..." and "dns;mx.example.net" into type and value.
 // What has no type before a semicolon is all value.
 func typed(s string) (kind, value string) {
-	kind, value, ok := strings.Cut(s, ";")
-	kind = strings.ToLower(strings.TrimSpace(kind))
-	if !ok || len(kind) > 24 || strings.ContainsAny(kind, " @<.:") {
+	i := strings.IndexByte(s[:min(len(s), 25)], ';')
+	if i < 0 || strings.ContainsAny(strings.TrimSpace(s[:i]), " @<.:") {
 		return "", strings.TrimSpace(s)
 	}
-	return kind, strings.TrimSpace(value)
+	return lower(strings.TrimSpace(s[:i])), strings.TrimSpace(s[i+1:])
 }
 
 // typedAddress is the address of a recipient field.

@@ -140,7 +140,7 @@ func (h header) text(key fieldKey) string { return strings.TrimSpace(decodeWords
 func (h header) mediaType() string {
 	t, _ := h.find(keyContentType)
 	t, _, _ = strings.Cut(t, ";")
-	if t = strings.ToLower(strings.TrimSpace(t)); t == "" {
+	if t = lower(strings.TrimSpace(t)); t == "" {
 		return "text/plain"
 	}
 	return t

@@ -126,6 +126,9 @@ func isUTF16(head []byte) bool {
 		return true
 	}
 	n := min(len(head)&^1, 64)
+	if bytes.IndexByte(head[:n], 0) < 0 {
+		return false
+	}
 	var zero [2]int
 	for i, c := range head[:n] {
 		if c == 0 {

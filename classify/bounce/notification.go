@@ -69,7 +69,7 @@ func (r *reader) readNotification(body string) bool {
 
 func parseNotification(body string) (n notification, ok bool) {
 	// Mail servers break the one long line that the JSON is.
-	body = strings.NewReplacer("\n ", "", "\n", "").Replace(body)
+	body = strings.ReplaceAll(strings.ReplaceAll(body, "\n ", ""), "\n", "")
 	if json.NewDecoder(strings.NewReader(body)).Decode(&n) != nil {
 		return n, false
 	}

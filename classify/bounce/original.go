@@ -31,7 +31,13 @@ func (r *reader) setOriginal(h header) {
 		case keyTo, keyCc:
 			o.addRecipients(f.value)
 		case keyReceived:
-			if hop := parseReceived(f.value); len(o.Received) < maxHops && hop != (Received{}) {
+			if len(o.Received) == maxHops {
+				break
+			}
+			if hop := parseReceived(f.value); hop != (Received{}) {
+				if o.Received == nil {
+					o.Received = make([]Received, 0, 4) // most have no more
+				}
 				o.Received = append(o.Received, hop)
 			}
 		case keyDKIMSignature:

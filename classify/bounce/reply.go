@@ -13,11 +13,20 @@ const (
 	maxAround = 800     // bytes before and after a reply that are about it
 )
 
-// said are the words after which a report quotes the other server.
-var said = [...]string{
+// said are the words after which a report quotes the other server, by the
+// letter before the colon or quote that they end in.
+var said = byLetter(
 	" said:", "\u2026said:", "said[response message]:", "refused to talk to me:", "server returned was:", "the response was:",
 	"response from the remote server was:", "server returned '", "responded with failure:", "server responded:",
 	"remote server replied:", "server said:", "responded with:", "responded as follows:",
+)
+
+func byLetter(all ...string) (by [256][]string) {
+	for _, words := range all {
+		letter := words[len(words)-2]
+		by[letter] = append(by[letter], words)
+	}
+	return by
 }
 
 // lastSaid is where the quotation behind the last of these words begins, -1
@@ -31,9 +40,15 @@ func lastSaid(s string) int {
 			if i < 0 {
 				break
 			}
-			end += i + 1
-			for _, words := range said {
-				if n := len(words); end >= n && words[n-2]|0x20 == s[end-2]|0x20 && hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
+			if end += i + 1; end == 1 {
+				continue
+			}
+			letter := s[end-2]
+			if letter-'A' < 26 {
+				letter |= 0x20
+			}
+			for _, words := range said[letter] {
+				if hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
 					from = max(from, end)
 				}
 			}
@@ -604,7 +619,10 @@ func ourAddress(reply string, remote netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	for i := 0; i < len(reply); i++ {
-		if reply[i]-'0' > 9 || i > 0 && (isAlnum(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && !startsAddress(reply[:i])) {
+		if reply[i]-'0' > 9 {
+			continue
+		}
+		if i > 0 && (isAlnum(reply[i-1]) || reply[i-1] == '.' || reply[i-1] == ':' && !startsAddress(reply[:i])) {
 			continue
 		}
 		j := i

@@ -86,7 +86,7 @@ func (r *reader) conclude(notice string, pasted bool) {
 		rep.Date = r.dsn.date()
 	}
 	untold := Action("") // what it is where no field tells
-	kinds := map[Kind]int{}
+	failed, delayed := false, false
 	for i := range rep.Failures {
 		f := &rep.Failures[i]
 		f.Sender = rep.Original.EnvelopeSender
@@ -96,14 +96,15 @@ func (r *reader) conclude(notice string, pasted bool) {
 			}
 			f.Action = untold
 		}
-		kinds[kindOf(f.Action)]++
+		kind := kindOf(f.Action)
+		failed, delayed = failed || kind == KindBounce, delayed || kind == KindDelay
 	}
 	switch {
 	case pasted && len(r.dsn.groups) == 0:
 		rep.Kind = KindFragment
-	case kinds[KindBounce] > 0:
+	case failed:
 		rep.Kind = KindBounce
-	case kinds[KindDelay] > 0:
+	case delayed:
 		rep.Kind = KindDelay
 	default:
 		rep.Kind = KindDelivered
