@@ -1,6 +1,9 @@
 package bounce
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // prose is what a report tells in words for people: no two servers alike, but
 // nearly all of them name the address first on a line, or in the sentence
@@ -106,55 +109,46 @@ var bullets = []string{"* ", "- ", "-> ", ">>> ", "\u2022 ", "\u00b7 ", "> "}
 // listed finds the addresses that stand first on a line, each with the lines
 // up to the next.
 func listed(notice string, own func(string) bool) []block {
-	var blocks []block
-	kept := make([]byte, 0, 512) // the reason so far
-	led, before := "", ""        // the line before; the words before the first address
-	lead, start := -1, -1        // where those words begin, and the paragraph that goes on
-	depth := 0                   // the indentation of the address
-	paragraph := func(end int) {
-		if start < 0 || len(blocks) > 0 {
-			return
-		}
-		if lead < 0 || !strings.HasSuffix(trimRight(notice[start:end]), ":") { // one that only announces leaves the word to the one before
-			lead = start
-		}
-		before, start = strings.TrimSpace(notice[lead:end]), -1
+	start, first, reason := firstListed(notice, own)
+	if first.address == "" {
+		return nil
 	}
+	blocks := make([]block, 1, 2)
+	blocks[0] = first
+	line, rest := cutLine(notice[start:])
+	depth := len(line) - len(trimLeft(line))        // the indentation of the address
+	kept := append(make([]byte, 0, 512), reason...) // the reason so far
+	led := ""                                       // the line before
 	end := func() {
-		if len(blocks) > 0 {
-			b := &blocks[len(blocks)-1]
-			b.reason, b.original = cutExpansion(string(kept), b.original)
-		}
+		b := &blocks[len(blocks)-1]
+		b.reason, b.original = cutExpansion(string(kept), b.original)
 		kept = kept[:0]
 	}
-	for pos, next := 0, 0; pos < len(notice); pos = next {
-		line, rest := cutLine(notice[pos:])
-		line, next = trimRight(line), len(notice)-len(rest)
+	for rest != "" {
+		line, rest = cutLine(rest)
+		line = trimRight(line)
 		words := trimLeft(line)
 		indent := len(line) - len(words)
 		if strings.IndexByte(words, '@') >= 0 { // in few lines
-			folded := len(blocks) > 0 && indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
+			folded := indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
 			if addr, reason, ok := listedAddress(words); ok && !folded && !own(addr) && !leadsElsewhere(led) {
 				end()
-				paragraph(pos)
-				blocks = append(blocks, block{address: addr, before: before})
+				blocks = append(blocks, block{address: addr})
 				kept = append(kept, reason...)
-				led, before, depth = "", "", indent
+				led, depth = "", indent
 				continue
 			}
-			if len(blocks) > 0 {
-				if addr, reason, ok := endsInAddress(line); ok && sentences.in(reason) && !own(addr) {
-					end()
-					blocks = append(blocks, block{address: addr})
-					kept = append(kept, line...)
-					continue
-				}
+			if addr, reason, ok := endsInAddress(line); ok && sentences.in(reason) && !own(addr) {
+				end()
+				blocks = append(blocks, block{address: addr})
+				kept = append(kept, line...)
+				continue
 			}
 		}
 		if line != "" {
 			led = line
 		}
-		if len(blocks) > 0 && hasPrefixFold(words, originally) {
+		if hasPrefixFold(words, originally) {
 			blocks[len(blocks)-1].original = cleanAddress(words[len(originally):])
 			continue
 		}
@@ -164,14 +158,57 @@ func listed(notice string, own func(string) bool) []block {
 		if len(kept) < maxValue {
 			kept = append(append(kept, '\n'), line...)
 		}
-		if line == "" {
-			paragraph(pos)
-		} else if start < 0 {
-			start = pos
-		}
 	}
 	end()
 	return blocks
+}
+
+// firstListed is the first of them, with the words before it, and where its
+// line starts and what stands behind it there.
+func firstListed(notice string, own func(string) bool) (start int, b block, reason string) {
+	for pos := 0; ; {
+		at := strings.IndexByte(notice[pos:], '@')
+		if at < 0 {
+			return 0, block{}, ""
+		}
+		start = pos + strings.LastIndexByte(notice[pos:pos+at], '\n') + 1
+		line, rest := cutLine(notice[start:])
+		addr, reason, ok := listedAddress(trimLeft(trimRight(line)))
+		if before := notice[:start]; ok && !own(addr) && !leadsElsewhere(lastLine(before)) {
+			return start, block{address: addr, before: lastParagraph(before)}, reason
+		}
+		pos = len(notice) - len(rest)
+	}
+}
+
+// lastLine is the last line of s that is not empty.
+func lastLine(s string) string {
+	s = trimRight(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// lastParagraph is the last paragraph of s. One that only announces what
+// follows it, with a colon, leaves the word to the one before.
+func lastParagraph(s string) string {
+	start, end := 0, 0
+	inside, announces := false, true
+	for rest := s; rest != ""; {
+		from := strings.LastIndexByte(rest[:len(rest)-1], '\n') + 1
+		line := trimRight(rest[from:])
+		empty := line == "" || isRule(trimLeft(line))
+		switch {
+		case empty && !announces:
+			return strings.TrimSpace(s[start:end])
+		case !empty && !inside: // the end of a paragraph
+			end = max(end, len(rest))
+			announces = line[len(line)-1] == ':'
+		}
+		if inside = !empty; inside {
+			start = from
+		}
+		rest = rest[:from]
+	}
+	return strings.TrimSpace(s[start:end])
 }
 
 // trimRight takes the space off the end of a line.
@@ -533,19 +570,40 @@ var copies = newPhrases(
 
 const ruled = 16
 
+// landmarks are the words of copies and of recipientField.
+var landmarks = newPhrases(append(slices.Clone(copies.words), recipientField)...)
+
+// survey gives the place of the words that announce the original, -1 where
+// none do, and whether a delivery status may stand before it.
+func survey(body string) (copied int, status bool) {
+	for i, w := landmarks.find(body, 0); i >= 0; i, w = landmarks.find(body, i+1) {
+		if landmarks.words[w] == recipientField {
+			status = true
+			continue
+		}
+		start := strings.LastIndexByte(body[max(0, i-maxHeading):i], '\n') + max(0, i-maxHeading) + 1
+		if line, _ := cutLine(body[start:min(len(body), i+maxHeading)]); announcesCopy(line) {
+			return i, status
+		}
+	}
+	return -1, status
+}
+
 // cutOriginal divides a text into the notice and the original that follows it.
 func cutOriginal(body string) (notice, original string) {
-	copied, _ := copies.find(body, 0)
+	copied, _ := survey(body)
+	return cutAt(body, copied)
+}
+
+// cutAt is cutOriginal where it is known what announces the original.
+func cutAt(body string, copied int) (notice, original string) {
 	for pos := 0; pos < len(body); {
 		next := len(body)
 		if i := strings.IndexByte(body[pos:], '\n'); i >= 0 {
 			next = pos + i + 1
 		}
 		if 0 <= copied && copied < next {
-			if line, rest := cutLine(body[pos:]); announcesCopy(line) {
-				return body[:pos], rest
-			}
-			copied, _ = copies.find(body, next)
+			return body[:pos], body[next:]
 		}
 		switch body[pos] {
 		case '-', '=', '_', '*', ' ', '\t':
@@ -562,6 +620,9 @@ func cutOriginal(body string) (notice, original string) {
 	}
 	return body, ""
 }
+
+// maxHeading is the length of what announces the original, with its space.
+const maxHeading = 200
 
 // announcesCopy tells the heading of the original.
 func announcesCopy(line string) bool {

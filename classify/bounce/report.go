@@ -150,8 +150,12 @@ func (r *reader) noticeOf(t text) string {
 		body = plainText(body)
 	}
 	body = normalize(body)
-	body = r.embeddedStatus(body)
-	notice, original := cutOriginal(body)
+	copied, status := survey(body)
+	if status {
+		body = r.embeddedStatus(body)
+		copied, _ = survey(body)
+	}
+	notice, original := cutAt(body, copied)
 	if original != "" && r.original == nil {
 		original = strings.TrimLeft(original, "\r\n -=")
 		if h, rest := parseHeader(dedent(original)); len(h) > 0 {
@@ -190,10 +194,7 @@ func dedent(s string) string {
 // embeddedStatus reads delivery status groups that stand in a text, and gives
 // the text without them.
 func (r *reader) embeddedStatus(body string) string {
-	if !recipientFields.in(body) {
-		return body
-	}
-	start := lineWith(body, recipientFields.words[0])
+	start := lineWith(body, recipientField)
 	if start < 0 || !isField([]byte(body[start:min(len(body), start+20)])) {
 		return body
 	}
@@ -218,7 +219,7 @@ func (r *reader) embeddedStatus(body string) string {
 	return body[:start] + "\n" + rest
 }
 
-var recipientFields = newPhrases("final-recipient")
+const recipientField = "final-recipient"
 
 // lineWith is where the first line begins that begins with prefix, which is in
 // lower case; -1 where there is none.
