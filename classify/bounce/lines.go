@@ -25,21 +25,22 @@ type lines struct {
 	pos     int
 	stopped error // what in ended with
 	newline byte
-	text    []byte // the current line without its newline; valid until next
-	size    int    // the bytes it took, newline included
-	piece   bool   // it goes on: the line was too long
-	joins   bool   // it goes on from the one before
-	again   bool   // the next call of next gives the same line
-	mbox    bool   // a "From " line after an empty one ends the message
-	blank   bool   // the current line is empty
-	ended   bool   // the message has ended, the mbox perhaps not
-	left    int    // bytes that may still be read of this message
-	cut     bool   // the message was longer than that
-	err     error  // what stopped reading, if not the end of the input
-	raw     []byte // a header or text that is put together from lines
-	names   []span // the field names of a header in raw
-	arena   header // where the headers of a message are, as far as they fit
-	store   store  // where the strings are that reports are made of
+	text    []byte    // the current line without its newline; valid until next
+	size    int       // the bytes it took, newline included
+	piece   bool      // it goes on: the line was too long
+	joins   bool      // it goes on from the one before
+	again   bool      // the next call of next gives the same line
+	mbox    bool      // a "From " line after an empty one ends the message
+	blank   bool      // the current line is empty
+	ended   bool      // the message has ended, the mbox perhaps not
+	left    int       // bytes that may still be read of this message
+	cut     bool      // the message was longer than that
+	err     error     // what stopped reading, if not the end of the input
+	raw     []byte    // a header or text that is put together from lines
+	values  []fieldAt // of the fields of a header in raw
+	wanted  bool      // the field that is being read is kept
+	arena   header    // where the headers of a message are, as far as they fit
+	store   store     // where the strings are that reports are made of
 }
 
 // store keeps strings side by side: few allocations for many of them.
@@ -62,7 +63,7 @@ func (s *store) keep(b []byte) string {
 // where there are so many, for a byte order mark, UTF-16 and the kind of
 // newline.
 func (l *lines) begin(r io.Reader, want int) *lines {
-	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw, names: l.names, arena: l.arena, store: l.store}
+	*l = lines{in: r, newline: '\n', left: maxMessage, buf: l.buf[:0], raw: l.raw, values: l.values, arena: l.arena, store: l.store}
 	if head := l.peek(want); isUTF16(head) {
 		order := unicode.LittleEndian
 		if head[0] == 0xFE || head[0] == 0 {

@@ -137,7 +137,7 @@ func (r *reader) append() {
 // readHeader reads the header of a message or part. A delimiter where its end
 // should be ends it, and the part.
 func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
-	r.raw, r.names = r.raw[:0], r.names[:0]
+	r.raw, r.values, r.wanted = r.raw[:0], r.values[:0], false
 	for {
 		size += r.takeFields()
 		if !r.next() {
@@ -150,18 +150,16 @@ func (r *reader) readHeader() (h header, size int64, d delimiter, open bool) {
 			size += int64(r.size)
 			break
 		}
-		name := 0
 		if c := r.text[0]; !r.joins && c != ' ' && c != '\t' {
-			if name = fieldName(r.text); name == 0 && !isStray(r.text) && !isFromLine(r.text) {
+			if name := fieldName(r.text); name > 0 {
+				r.text = r.text[r.startField(r.text, name, len(r.raw)):]
+			} else if !isStray(r.text) && !isFromLine(r.text) {
 				r.back() // a body without an empty line before it
 				break
 			}
 		}
 		size += int64(r.size)
-		if len(r.raw)+len(r.text) < maxHeader {
-			if name > 0 {
-				r.names = append(r.names, span{len(r.raw), len(r.raw) + name})
-			}
+		if r.wanted && len(r.raw)+len(r.text) < maxHeader {
 			r.append()
 		}
 	}
@@ -176,6 +174,7 @@ func (r *reader) takeFields() int64 {
 	}
 	n, rest := 0, r.buf[r.pos:]
 	rest = rest[:min(len(rest), max(min(r.left, maxHeader-len(r.raw)), 0))]
+	value := 0 // where that of the field begins that is being read
 lines:
 	for n < len(rest) {
 		line := bytes.IndexByte(rest[n:], '\n') + 1
@@ -188,42 +187,64 @@ lines:
 			if name == 0 {
 				break lines
 			}
-			r.names = append(r.names, span{len(r.raw) + n, len(r.raw) + n + name})
+			if r.wanted {
+				r.raw = append(r.raw, rest[value:n]...)
+			}
+			value = n + r.startField(rest[n:], name, len(r.raw))
 		case c != ' ' && c != '\t' || r.mayDelimit(rest[n:]):
 			break lines
 		}
 		n += line
 	}
-	r.raw = append(r.raw, r.passed(rest[:n])...)
+	if r.wanted {
+		r.raw = append(r.raw, rest[value:n]...)
+	}
+	r.passed(rest[:n])
 	return int64(n)
 }
 
-// span is a part of a text.
-type span struct{ start, end int }
+// fieldAt is where the value of a field begins in raw. It goes up to the next one.
+type fieldAt struct {
+	key   fieldKey
+	start int
+}
 
-// fields is the header in r.raw. What is before the first name is dropped.
+// startField files the field that a line begins, and gives where its value is
+// in the line. Fields that nobody asks for are not kept, except that there was
+// one.
+func (r *reader) startField(line []byte, name, start int) int {
+	key := keyOf(line[:name])
+	if r.wanted = key != 0; r.wanted || len(r.values) == 0 {
+		r.values = append(r.values, fieldAt{key, start})
+	}
+	for line[name] != ':' { // there may be space before it
+		name++
+	}
+	return name + 1
+}
+
+// fields is the header whose values are in r.raw.
 func (r *reader) fields() header {
-	if len(r.names) == 0 {
+	if len(r.values) == 0 {
 		return nil
 	}
 	all := r.store.keep(r.raw)
 	var h header
-	if used := len(r.arena); used+len(r.names) <= cap(r.arena) {
-		r.arena = r.arena[:used+len(r.names)]
+	if used := len(r.arena); used+len(r.values) <= cap(r.arena) {
+		r.arena = r.arena[:used+len(r.values)]
 		h = r.arena[used:]
 	} else {
-		h = make(header, len(r.names))
+		h = make(header, len(r.values))
 	}
-	for i, n := range r.names {
+	for i, v := range r.values {
 		end := len(all)
-		if i+1 < len(r.names) {
-			end = r.names[i+1].start
+		if i+1 < len(r.values) {
+			end = r.values[i+1].start
 		}
-		value := n.end + 1
-		for all[value-1] != ':' { // there may be space before it
-			value++
+		for end > v.start && (all[end-1] == '\n' || all[end-1] == '\r') {
+			end--
 		}
-		h[i] = field{keyOf(all[n.start:n.end]), strings.TrimSuffix(all[value:end-1], "\r")}
+		h[i] = field{v.key, all[v.start:end]}
 	}
 	return h
 }
