@@ -48,18 +48,21 @@ func lastSaid(s string) int {
 				letter |= 0x20
 			}
 			for _, words := range said[letter] {
-				if hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" && !isCallout(s[:end]) {
+				if hasSuffixFold(s[:end], words) && strings.TrimSpace(s[end:]) != "" {
 					from = max(from, end)
 				}
 			}
 		}
 	}
+	if i := indexFold(s[:max(from, 0)], calloutRefused); i >= 0 {
+		return lastSaid(s[:i+len(calloutRefused)])
+	}
 	return from
 }
 
-// isCallout tells the words before an answer that was given to a callout by the
-// sender's own server: it is none to us.
-func isCallout(before string) bool { return containsFold(before, "sender address rejected") }
+// calloutRefused is what the sender's own server says to a callout: a server that
+// is quoted after it gives no answer to us.
+const calloutRefused = "sender address rejected"
 
 // tails begin the lines that a report writes behind a reply.
 var tails = []string{
