@@ -33,7 +33,7 @@ func FuzzAddressFault(f *testing.F) {
 			t.Errorf("%q passes", s)
 		}
 		heloIn(s)
-		nearMiss(domainOf(s), wellKnown)
+		nearMiss(domainOf(s), wellKnown())
 		mentions(s, domainOf(s))
 		if d := domainOf(s); strings.ContainsFunc(d, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 			t.Errorf("domainOf(%q) = %q", s, d)

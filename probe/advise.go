@@ -16,10 +16,15 @@ import (
 // Advise says whose it is to act and what each side should do, from the
 // classification and, where it was looked, from the verdict; v may be nil.
 func Advise(c classify.Classification, s Subject, v *Verification) (Party, []Advice) {
-	a := adviser{c: &c, s: &s, v: v}
+	return advise(&c, &s, v)
+}
+
+func advise(c *classify.Classification, s *Subject, v *Verification) (Party, []Advice) {
+	a := adviser{c, s, v}
+	s.Meant = ""
 	switch a.category() {
 	case classify.UnknownRecipient, classify.DNSFailure, classify.ConnectionFailed: // what a mistyped domain leads to
-		a.near = s.near()
+		s.Meant = s.near()
 	}
 	return a.party(), a.advice()
 }
@@ -28,8 +33,6 @@ type adviser struct {
 	c *classify.Classification
 	s *Subject
 	v *Verification
-
-	near string // as Subject.near, where it explains the category
 }
 
 // category is the one to act upon: that of the observations where they
@@ -92,7 +95,7 @@ func (a adviser) party() Party {
 	local := a.local()
 	switch a.category() {
 	case classify.UnknownRecipient:
-		if a.near != "" {
+		if a.s.Meant != "" {
 			return PartySender
 		}
 		return PartyRecipient
@@ -110,7 +113,7 @@ func (a adviser) party() Party {
 		if a.s.Forwarder != "" {
 			return PartyRecipient // whose forward leads nowhere
 		}
-		if a.near != "" || ok && (mx.Code == "mx.null" || mx.Code == "mx.bad-name") || !ok && a.c.Reason == classify.ReasonNullMX {
+		if a.s.Meant != "" || ok && (mx.Code == "mx.null" || mx.Code == "mx.bad-name") || !ok && a.c.Reason == classify.ReasonNullMX {
 			return PartySender
 		}
 		if a.ourResolver() {
@@ -292,7 +295,7 @@ func (a adviser) whatWouldDecide() string {
 // args are the facts that advice is worded from.
 func (a adviser) args() map[string]string {
 	f := &a.s.Failure
-	m := make(map[string]string, 16)
+	m := make(map[string]string, 8) // rarely more
 	set := func(key, value string) {
 		if value == "" {
 			delete(m, key)
@@ -302,7 +305,7 @@ func (a adviser) args() map[string]string {
 	}
 	set("address", f.Recipient)
 	set("domain", a.s.Domain)
-	set("near", a.near)
+	set("near", a.s.Meant)
 	set("from", cmp.Or(f.Sender, a.s.Original.From))
 	set("sender", a.s.SenderDomain)
 	set("until", stamp(f.RetryUntil))
@@ -478,7 +481,7 @@ func (a adviser) byCategory() []Advice {
 		if a.limited("port25-closed") {
 			return []Advice{to(PartyOurServer, "open-port-25")}
 		}
-		if a.near != "" {
+		if a.s.Meant != "" {
 			return []Advice{to(PartySender, "did-you-mean"), to(PartyRemote, "start-server")}
 		}
 		return []Advice{to(PartySender, "wait-or-call"), to(PartyRemote, "start-server")}

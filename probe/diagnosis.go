@@ -62,14 +62,14 @@ func (d *Diagnoser) Reports(ctx context.Context, name string, index int, r *boun
 // is nil where nothing is to be looked at.
 func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, i int, rep *Report) {
 	s := NewSubject(r, i, d.Ours, d.Now())
-	rep.Failure = failureOf(r, s)
+	rep.Failure = failureOf(r, &s)
 	if r.Kind == bounce.KindDelivered {
 		return
 	}
 	if s.Backscatter {
 		rep.Kind = bounce.KindBackscatter
 	}
-	c := refine(d.Classifier.Classify(s.Failure), s)
+	c := refine(d.Classifier.Classify(s.Failure), &s)
 	rep.Classification = &c
 	if c.List != "" && d.Lists != nil {
 		s.List, _ = rbl.Find(d.Lists(), c.List)
@@ -84,13 +84,13 @@ func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, 
 		v := Judge(c, s, findings)
 		rep.Verification = &v
 	}
-	rep.Party, rep.Advice = Advise(c, s, rep.Verification)
+	rep.Party, rep.Advice = advise(&c, &s, rep.Verification)
 }
 
 // refine adds what the reply shows and its words do not say. An answer in
 // 127.255.255.0/24 is a list's refusal to answer, which the other side's server
 // took for a listing.
-func refine(c classify.Classification, s Subject) classify.Classification {
+func refine(c classify.Classification, s *Subject) classify.Classification {
 	if c.Category == classify.Blocklisted && c.Reason == "" && strings.Contains(s.said(), "127.255.255.") {
 		c.Reason = classify.ReasonResolver
 	}
@@ -98,8 +98,8 @@ func refine(c classify.Classification, s Subject) classify.Classification {
 }
 
 // failureOf is the JSON form of what a subject is about.
-func failureOf(r *bounce.Report, s Subject) *Failure {
-	f, o := s.Failure, r.Original
+func failureOf(r *bounce.Report, s *Subject) *Failure {
+	f, o := &s.Failure, &r.Original
 	return &Failure{
 		Recipient: f.Recipient, OriginalRecipient: f.OriginalRecipient, Sender: f.Sender,
 		Action: f.Action, Temporary: f.Temporary(), Stage: f.Stage,

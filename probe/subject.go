@@ -55,7 +55,7 @@ type Subject struct {
 	Forwarder    string     // domain that passed the message on to the recipient; empty where none is known to have
 	Wrapped      string     // the address that the envelope sender's stands for, or was written for (see unwrap)
 	WrappedBy    string     // srs, batv, verp
-	Familiar     []string   // domains that the sender surely knows: of our correspondents, of the other recipients, our own
+	Meant        string     // what Domain is a typing error of, where that explains the failure (see [Advise])
 	SenderDomain string     // the envelope sender's, else the From header's
 	SendingIP    netip.Addr // ours; invalid where only the DNS or this machine can tell
 	SendingBy    SendingBy
@@ -82,22 +82,10 @@ func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
 			break
 		}
 	}
-	s.Familiar = s.familiar(r.Original.RecipientDomains)
 	s.SendingIP, s.SendingBy = s.sendingAddress()
 	s.TheirReport = s.isTheirs(s.ReportingHost) || s.forwarded()
 	s.Backscatter = s.isBackscatter()
 	return s
-}
-
-// familiar lists the domains that a typing error may have been meant for. The
-// recipient's own, which stands in the message's To as well, is none.
-func (s *Subject) familiar(recipients []string) (out []string) {
-	for _, d := range slices.Concat(s.Ours.Correspondents, s.Ours.Domains) {
-		if d = domainOf("@" + d); d != "" {
-			out = append(out, d)
-		}
-	}
-	return append(out, slices.DeleteFunc(slices.Clone(recipients), func(d string) bool { return d == s.Domain })...)
 }
 
 // sendingAddress finds our address in what is said, in the order of trust of
@@ -276,7 +264,13 @@ func domainOf(address string) string {
 	if at < 0 {
 		return ""
 	}
-	d := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(address[at+1:])), ".")
+	return canonical(address[at+1:])
+}
+
+// canonical is a domain as A-labels in lower case; empty for what the DNS
+// could not know.
+func canonical(domain string) string {
+	d := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
 	if !isPlain(d) {
 		if a, err := idna.Lookup.ToASCII(d); err == nil {
 			d = a

@@ -3,12 +3,13 @@ package probe
 import (
 	_ "embed"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/publicsuffix"
 )
 
 // wellKnown are the mail domains that people mistype most.
-var wellKnown = meant(wellKnownText)
+var wellKnown = sync.OnceValue(func() []domain { return meant(wellKnownText) })
 
 //go:embed domains.txt
 var wellKnownText string
@@ -39,26 +40,59 @@ func (s *Subject) near() string {
 	if s.Forwarder != "" {
 		return ""
 	}
-	familiar := make([]domain, len(s.Familiar))
-	for i, d := range s.Familiar {
-		familiar[i] = cutDomain(d)
+	return nearMiss(s.Domain, s.familiar(), wellKnown())
+}
+
+// familiar lists those of the domains that the sender surely knows which the
+// recipient's may be a typing error of: of our correspondents, our own, of the
+// other recipients. The recipient's, which stands in the message's To as well,
+// is familiar by the first two only.
+func (s *Subject) familiar() (out []domain) {
+	for _, list := range [][]string{s.Ours.Correspondents, s.Ours.Domains} {
+		for _, d := range list {
+			if d = canonical(d[strings.LastIndexByte(d, '@')+1:]); resembles(s.Domain, d) {
+				out = append(out, cutDomain(d))
+			}
+		}
 	}
-	return nearMiss(s.Domain, familiar, wellKnown)
+	for _, d := range s.Original.RecipientDomains {
+		if d != s.Domain && resembles(s.Domain, d) {
+			out = append(out, cutDomain(d))
+		}
+	}
+	return out
+}
+
+// resembles says, at the price of a glance, whether typed may be a typing
+// error of known, or known itself: a slip leaves the length, or else the name.
+func resembles(typed, known string) bool {
+	d := len(typed) - len(known)
+	return known != "" && typed != "" && (-1 <= d && d <= 1 || typed[0] == known[0])
 }
 
 // nearMiss is the first of the known domains that typed is a typing error of;
 // one that is known itself is none.
-func nearMiss(typed string, known ...[]domain) (near string) {
+func nearMiss(typed string, lists ...[]domain) (near string) {
 	if len(typed) < len("qq.co") {
 		return ""
 	}
-	t := cutDomain(typed)
-	for _, list := range known {
-		for _, k := range list {
+	var t domain
+	for _, known := range lists {
+		for i := range known {
+			k := &known[i]
+			if !resembles(typed, k.text) {
+				continue
+			}
 			if typed == k.text {
 				return ""
 			}
-			if near == "" && (wrongEnding(typed, k) || t.ending == k.ending && t.name != "" && misspelt(t.name, k.name)) {
+			if near != "" {
+				continue
+			}
+			if t.text == "" && strings.HasSuffix(typed, k.ending) {
+				t = cutDomain(typed)
+			}
+			if wrongEnding(typed, k) || t.ending == k.ending && t.name != "" && misspelt(t.name, k.name) {
 				near = k.text
 			}
 		}
@@ -70,7 +104,7 @@ func nearMiss(typed string, known ...[]domain) (near string) {
 // mistyped (gmail.con), cut short (yahoo.tw, gmail) or run together (gmailcom).
 // Endings that others really have (gmx.at) are no errors, but for those that
 // .com so often turns into.
-func wrongEnding(typed string, k domain) bool {
+func wrongEnding(typed string, k *domain) bool {
 	rest, found := strings.CutPrefix(typed, k.name)
 	ending, dotted := strings.CutPrefix(rest, ".")
 	switch {

@@ -21,7 +21,7 @@ func TestNearMissOfAWellKnownDomain(t *testing.T) {
 		"msa.hinet.net": "", "ms2.hinet.net": "", "gmail.org": "", "gmial.con": "", "gmail.com.example.net": "", "wail.com": "",
 		"outlook.dk": "", "web.dk": "", "126.net": "", "tmall.com": "", "example.net": "", "net": "", "": "", "a.b": "", ".com": "", "..": "",
 	} {
-		if got := nearMiss(typed, wellKnown); got != want {
+		if got := nearMiss(typed, wellKnown()); got != want {
 			t.Errorf("nearMiss(%q) = %q, want %q", typed, got, want)
 		}
 	}
@@ -29,15 +29,15 @@ func TestNearMissOfAWellKnownDomain(t *testing.T) {
 
 func TestNoWellKnownDomainIsATypingErrorOfAnother(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range wellKnown {
+	for _, k := range wellKnown() {
 		d := k.text
-		if got := nearMiss(d, wellKnown); got != "" || domainOf("@"+d) != d || seen[d] || k.name == "" {
+		if got := nearMiss(d, wellKnown()); got != "" || domainOf("@"+d) != d || seen[d] || k.name == "" {
 			t.Errorf("%s: near %q, twice %v", d, got, seen[d])
 		}
 		seen[d] = true
 	}
-	if len(wellKnown) < 100 {
-		t.Errorf("only %d domains were read", len(wellKnown))
+	if len(wellKnown()) < 100 {
+		t.Errorf("only %d domains were read", len(wellKnown()))
 	}
 }
 
@@ -72,7 +72,7 @@ func FuzzNearMiss(f *testing.F) {
 		f.Add(s, "gmail.com")
 	}
 	f.Fuzz(func(t *testing.T, typed, known string) {
-		for _, near := range []string{nearMiss(typed, wellKnown), nearMiss(typed, []domain{cutDomain(known)})} {
+		for _, near := range []string{nearMiss(typed, wellKnown()), nearMiss(typed, []domain{cutDomain(known)})} {
 			if near == typed && near != "" || near != "" && strings.TrimSpace(typed) == "" {
 				t.Errorf("%q is near %q", typed, near)
 			}
@@ -82,6 +82,6 @@ func FuzzNearMiss(f *testing.F) {
 
 func BenchmarkNearMiss(b *testing.B) {
 	for b.Loop() {
-		nearMiss("mail.example.com", wellKnown)
+		nearMiss("mail.example.com", wellKnown())
 	}
 }
