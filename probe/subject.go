@@ -297,14 +297,23 @@ func isPlain(name string) bool {
 
 // under says whether host is domain or below it.
 func under(host, domain string) bool {
-	host, domain = strings.ToLower(host), strings.ToLower(strings.TrimSuffix(domain, "."))
-	return domain != "" && (host == domain || strings.HasSuffix(host, "."+domain))
+	domain = strings.TrimSuffix(domain, ".")
+	above := len(host) - len(domain)
+	return domain != "" && above >= 0 && strings.EqualFold(host[above:], domain) && (above == 0 || host[above-1] == '.')
 }
 
 // sameOrganisation says whether two hosts have one registered domain.
 func sameOrganisation(a, b string) bool {
-	// Such a domain has two labels or more, or is the whole name.
-	return a == b || strings.EqualFold(lastTwo(a), lastTwo(b)) && organisation(a) == organisation(b)
+	switch { // such a domain has two labels or more, or is the whole name
+	case a == b:
+		return true
+	case !strings.EqualFold(lastTwo(a), lastTwo(b)):
+		return false
+	case under(a, b): // one question for the usual case: what is public above a is above b, too, if it is shorter
+		suffix, _ := publicsuffix.PublicSuffix(strings.ToLower(a))
+		return len(suffix) < len(b)
+	}
+	return organisation(a) == organisation(b)
 }
 
 // lastTwo are the last two labels of a name.

@@ -63,11 +63,13 @@ func (s *Subject) familiar() (out []domain) {
 	return out
 }
 
-// resembles says, at the price of a glance, whether typed may be a typing
-// error of known, or known itself: a slip leaves the length, or else the name.
+// resembles says, at the price of a glance, whether typed may be a typing error
+// of known, or known itself: one of the first two letters is left.
 func resembles(typed, known string) bool {
-	d := len(typed) - len(known)
-	return known != "" && typed != "" && (-1 <= d && d <= 1 || typed[0] == known[0])
+	if len(typed) < 2 || len(known) < 2 {
+		return false
+	}
+	return typed[0] == known[0] || typed[1] == known[1] || typed[0] == known[1] || typed[1] == known[0]
 }
 
 // nearMiss is the first of the known domains that typed is a typing error of;
@@ -80,25 +82,31 @@ func nearMiss(typed string, lists ...[]domain) (near string) {
 	for _, known := range lists {
 		for i := range known {
 			k := &known[i]
-			if !resembles(typed, k.text) {
+			switch {
+			case !resembles(typed, k.text):
 				continue
-			}
-			if typed == k.text {
+			case typed == k.text:
 				return ""
-			}
-			if near != "" {
+			case near != "":
 				continue
-			}
-			if t.text == "" && strings.HasSuffix(typed, k.ending) {
+			case wrongEnding(typed, k):
+				near = k.text
+				continue
+			case !oneSlip(len(typed)-len(k.text)) || !strings.HasSuffix(typed, k.ending):
+				continue
+			case t.text == "":
 				t = cutDomain(typed)
 			}
-			if wrongEnding(typed, k) || t.ending == k.ending && t.name != "" && misspelt(t.name, k.name) {
+			if t.ending == k.ending && t.name != "" && misspelt(t.name, k.name) {
 				near = k.text
 			}
 		}
 	}
 	return near
 }
+
+// oneSlip says whether one slip can make two lengths differ by so much.
+func oneSlip(difference int) bool { return -1 <= difference && difference <= 1 }
 
 // wrongEnding says whether typed is the name of k with an ending that was
 // mistyped (gmail.con), cut short (yahoo.tw, gmail) or run together (gmailcom).
@@ -113,10 +121,14 @@ func wrongEnding(typed string, k *domain) bool {
 	case !dotted:
 		return rest == "" || rest == strings.ReplaceAll(k.ending, ".", "")
 	}
+	if k.ending == "com" && (ending == "co" || ending == "cm" || ending == "om") || strings.HasSuffix(k.ending, "."+ending) {
+		return true
+	}
+	if how := slip(ending, k.ending); how == slipSame || how == slipDifferent {
+		return false
+	}
 	_, real := publicsuffix.PublicSuffix(ending)
-	how := slip(ending, k.ending)
-	lost := k.ending == "com" && (ending == "co" || ending == "cm" || ending == "om")
-	return lost || strings.HasSuffix(k.ending, "."+ending) || !real && how != slipSame && how != slipDifferent
+	return !real
 }
 
 // How one word may be typed for another.
@@ -140,9 +152,6 @@ var shortest = [...]int{slipSwapped: 4, slipDoubled: 4, slipMissing: 5, slipAdde
 // misspelt says whether exactly one label of typed differs from its place in
 // known, by one slip.
 func misspelt(typed, known string) bool {
-	if d := len(typed) - len(known); d < -1 || d > 1 {
-		return false
-	}
 	slips := 0
 	for more := true; more; {
 		var t, k string

@@ -470,25 +470,34 @@ func Find(lists []List, name string) (List, bool) {
 		return List{}, false
 	}
 	for n := name; n != ""; _, n, _ = strings.Cut(n, ".") {
-		if i := slices.IndexFunc(lists, func(l List) bool { return l.Zone == n || slices.Contains(l.Aliases, n) }); i >= 0 {
-			return lists[i], true
+		if l := first(lists, func(l *List) bool { return l.Zone == n || slices.Contains(l.Aliases, n) }); l != nil {
+			return *l, true
 		}
 	}
-	if i := slices.IndexFunc(lists, func(l List) bool { return l.hasPage(name) }); i >= 0 {
-		return lists[i], true
+	if l := first(lists, func(l *List) bool { return l.hasPage(name) }); l != nil {
+		return *l, true
 	}
 	operator := strings.TrimPrefix(name, "www.")
 	if _, err := publicsuffix.EffectiveTLDPlusOne(operator); err != nil {
 		return List{}, false
 	}
-	i := slices.IndexFunc(lists, func(l List) bool { return strings.HasSuffix(l.Zone, "."+operator) })
-	if i < 0 {
-		return List{}, false
+	if l := first(lists, func(l *List) bool { return strings.HasSuffix(l.Zone, "."+operator) }); l != nil {
+		return *l, true
 	}
-	return lists[i], true
+	return List{}, false
 }
 
-func (l List) hasPage(host string) bool {
+// first is the first list of that kind; nil where there is none.
+func first(lists []List, is func(*List) bool) *List {
+	for i := range lists {
+		if is(&lists[i]) {
+			return &lists[i]
+		}
+	}
+	return nil
+}
+
+func (l *List) hasPage(host string) bool {
 	return plainName(l.LookupURL) == host || plainName(l.DelistURL) == host
 }
 

@@ -19,13 +19,16 @@ type encoder struct {
 	text  []byte
 	err   error
 	forms map[reflect.Type]form
+
+	args     uintptr // the dictionary of this value that was appended last
+	from, to int     // where it stands in text
 }
 
 // form appends a value of one type.
 type form func(*encoder, reflect.Value)
 
 func (e *encoder) encode(v any) error {
-	e.err = nil
+	e.err, e.args = nil, 0
 	value := reflect.ValueOf(v)
 	if !value.IsValid() {
 		return fmt.Errorf("report: no JSON form for %v", v)
@@ -109,11 +112,16 @@ func (e *encoder) list(t reflect.Type) form {
 }
 
 func (e *encoder) dictionary(v reflect.Value) {
-	m := v.Interface().(map[string]string)
-	if m == nil {
+	if v.IsNil() {
 		e.text = append(e.text, "null"...)
 		return
 	}
+	if v.Pointer() == e.args { // several pieces of advice share one
+		e.text = append(e.text, e.text[e.from:e.to]...)
+		return
+	}
+	e.args, e.from = v.Pointer(), len(e.text)
+	m := v.Interface().(map[string]string)
 	var room [16]string
 	keys := room[:0]
 	for k := range m {
@@ -128,6 +136,7 @@ func (e *encoder) dictionary(v reflect.Value) {
 		e.quote(m[k])
 	}
 	e.text = append(e.text, '}')
+	e.to = len(e.text)
 }
 
 // member is one field of an object.
@@ -185,13 +194,21 @@ func (e *encoder) comma(before int) {
 	}
 }
 
+// plain are the bytes that stand for themselves in a string.
+var plain = func() (is [256]bool) {
+	for b := byte(' '); b < 0x7f; b++ {
+		is[b] = b != '"' && b != '\\'
+	}
+	return is
+}()
+
 // quote appends a string. Of a byte that is no UTF-8 it makes U+FFFD.
 func (e *encoder) quote(s string) {
 	out := append(e.text, '"')
 	from := 0
 	for i := 0; i < len(s); {
 		b := s[i]
-		if ' ' <= b && b < 0x7f && b != '"' && b != '\\' {
+		if plain[b] {
 			i++
 			continue
 		}
