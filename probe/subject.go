@@ -275,20 +275,26 @@ func canonical(domain string) string {
 		if a, err := idna.Lookup.ToASCII(d); err == nil {
 			d = a
 		}
+		foreign := func(r rune) bool {
+			return r <= ' ' || r == 0x7f || r < utf8.RuneSelf && strings.IndexByte(`"*()<>[]\,:;@`, byte(r)) >= 0
+		}
+		if strings.ContainsFunc(d, foreign) {
+			return ""
+		}
 	}
-	foreign := func(r rune) bool {
-		return r <= ' ' || r == 0x7f || r < utf8.RuneSelf && strings.IndexByte(`"*()<>[]\,:;@`, byte(r)) >= 0
-	}
-	if len(d) > 253 || strings.ContainsFunc(d, foreign) {
+	if len(d) > 253 {
 		return ""
 	}
 	return d
 }
 
-// isPlain says whether a name in lower case is its own ASCII form.
+// isPlain says whether a name in lower case is made of letters, digits and
+// hyphens, and its own ASCII form.
 func isPlain(name string) bool {
 	for i := range len(name) {
-		if name[i] >= utf8.RuneSelf {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '.', c == '_':
+		default:
 			return false
 		}
 	}

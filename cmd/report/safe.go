@@ -47,6 +47,9 @@ func hidden(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
 	}
+	if '\u4e00' <= r && r <= '\u9fff' { // Chinese characters, of which there may be many
+		return false
+	}
 	return !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r) ||
 		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
