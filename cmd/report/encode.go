@@ -194,8 +194,8 @@ func (e *encoder) comma(before int) {
 	}
 }
 
-// plain are the bytes that stand for themselves in a string.
-var plain = func() (is [256]bool) {
+// asIs are the bytes that stand for themselves in a string.
+var asIs = func() (is [256]bool) {
 	for b := byte(' '); b < 0x7f; b++ {
 		is[b] = b != '"' && b != '\\'
 	}
@@ -208,7 +208,7 @@ func (e *encoder) quote(s string) {
 	from := 0
 	for i := 0; i < len(s); {
 		b := s[i]
-		if plain[b] {
+		if asIs[b] {
 			i++
 			continue
 		}
