@@ -297,9 +297,11 @@ func (a adviser) args() map[string]string {
 	f := &a.s.Failure
 	m := make(map[string]string, 8) // rarely more
 	set := func(key, value string) {
-		if value != "" {
-			m[key] = value
+		if value == "" {
+			delete(m, key)
+			return
 		}
+		m[key] = value
 	}
 	set("address", f.Recipient)
 	set("domain", a.s.Domain)
@@ -329,10 +331,7 @@ func (a adviser) args() map[string]string {
 		set("closed", l.Closed)
 		set("url", strings.NewReplacer("{ip}", m["ip"], "{domain}", a.s.SenderDomain).Replace(cmp.Or(l.DelistURL, l.LookupURL)))
 	}
-	if n, ok := a.finding(StepNamed); ok { // it knows better
-		for _, key := range []string{"list", "closed", "url"} {
-			delete(m, key)
-		}
+	if n, ok := a.finding(StepNamed); ok {
 		set("list", n.Args["list"])
 		set("closed", n.Args["closed"])
 		set("url", cmp.Or(n.Args["delist"], n.Args["url"]))
