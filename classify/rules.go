@@ -224,7 +224,7 @@ func gather(files []file) (l library) {
 }
 
 // parse reads a whole file. A key that nothing has is an error where it is
-// strict, which takes thrice as long.
+// strict, which costs a start more.
 func parse(name string, text []byte, strict bool) (file, error) {
 	f := file{Rules: make([]Rule, 0, bytes.Count(text, []byte("\n[[rule]]")))} // they are big, and growing copies them
 	var err error
