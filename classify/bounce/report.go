@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,6 +85,11 @@ func (r *reader) conclude(notice string, pasted bool) {
 	}
 	if rep.Date.IsZero() {
 		rep.Date = r.dsn.date()
+	}
+	// What did not come back the server has perhaps written down.
+	rep.Original.EnvelopeSender = cmp.Or(rep.Original.EnvelopeSender, typedAddress(r.dsn.sender))
+	if rep.Original.Date.IsZero() {
+		rep.Original.Date = r.dsn.date()
 	}
 	untold := Action("") // what it is where no field tells
 	failed, delayed := false, false
