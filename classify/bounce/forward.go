@@ -29,10 +29,26 @@ func (r *reader) quoted(notice string) string {
 			return inner
 		}
 	}
-	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice)) {
+	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) || r.isOfficial() && r.refuses(notice)) {
 		return notice
 	}
 	return ""
+}
+
+// isOfficial tells a message from an office, or without a sender in its
+// envelope, that answers nobody: a report, or a person who writes in the name
+// of the office.
+func (r *reader) isOfficial() bool {
+	return !isAnswer(r.rep.Subject) && (offices.in(r.header.text("From")) || strings.HasPrefix(r.header.get("Return-Path"), "<>"))
+}
+
+// refuses is whether a text lists addresses and has a reply or a status for
+// one, or the sentence of a report.
+func (r *reader) refuses(notice string) bool {
+	p := readProse(notice, r.isOwn)
+	return p.listed && (sentences.in(notice) || slices.ContainsFunc(p.failures, func(f Failure) bool {
+		return f.Reply.Code >= 400 || f.Reply.Status != "" && f.Reply.Status[0] != '2'
+	}))
 }
 
 // lists is whether a text lists addresses, or has a reply or a status for the
