@@ -25,11 +25,11 @@ func (r *reader) quoted(notice string) string {
 		if mailing { // groups pass forwards on, too; what only cites is talk
 			continue
 		}
-		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) {
+		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) || r.refuses(inner, false) {
 			return inner
 		}
 	}
-	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) || r.isOfficial() && r.refuses(notice)) {
+	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) || r.isOfficial() && r.refuses(notice, true)) {
 		return notice
 	}
 	return ""
@@ -43,10 +43,10 @@ func (r *reader) isOfficial() bool {
 }
 
 // refuses is whether a text lists addresses and has a reply or a status for
-// one, or the sentence of a report.
-func (r *reader) refuses(notice string) bool {
+// one, or the sentence of a report where that will do.
+func (r *reader) refuses(notice string, sentence bool) bool {
 	p := readProse(notice, r.isOwn)
-	return p.listed && (sentences.in(notice) || slices.ContainsFunc(p.failures, func(f Failure) bool {
+	return p.listed && (sentence && sentences.in(notice) || slices.ContainsFunc(p.failures, func(f Failure) bool {
 		return f.Reply.Code >= 400 || f.Reply.Status != "" && f.Reply.Status[0] != '2'
 	}))
 }

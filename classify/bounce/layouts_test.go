@@ -128,3 +128,31 @@ func TestStatusFirstOnALineIsTheStatus(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestAttachedTextWithoutATypeIsTheReport(t *testing.T) {
+	rep, f := first(t, "From: ann@example.org\nSubject: Fwd: what is this\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nSee below.\n\n"+
+		"--b\nContent-Type: message/rfc822\n\nReceived: (qmail 1 invoked for bounce)\nFrom: MAILER-DAEMON@mail.example.org\nSubject: failure notice\n\n"+
+		"<a@example.net>:\nSorry, no mailbox here by that name. (#5.1.1)\n\n--b--\n")
+	if rep.Kind != KindBounce || f.Recipient != "a@example.net" || f.Reply.Status != "5.1.1" {
+		t.Errorf("%+v", rep)
+	}
+}
+
+func TestCitedRefusalIsRead(t *testing.T) {
+	for cited, want := range map[string]Kind{
+		"> \u9001\u4fe1\u306b\u5931\u6557\u3057\u307e\u3057\u305f\u3002\n> a@example.net\n>\n> -------server message\n> 550 a@example.net... No such user\n": KindBounce,
+		"> I moved.\n> ann@example.net\n": KindNotABounce,
+	} {
+		rep, err := Read(strings.NewReader("From: ann@example.org\nSubject: what is this\n\nHello,\n\n" + cited))
+		if err != nil || rep.Kind != want {
+			t.Errorf("%q: %v %v", cited, rep.Kind, err)
+		}
+	}
+}
+
+func TestMailingListIsNoDaemon(t *testing.T) {
+	rep, err := Read(strings.NewReader("From: cats-bounces@lists.example.org\nSubject: Your message to Cats awaits moderator approval\n\nYour mail is being held until the moderator can review it.\n"))
+	if err != nil || rep.Kind != KindNotABounce {
+		t.Errorf("%v %v", rep.Kind, err)
+	}
+}

@@ -374,8 +374,12 @@ func (r *reader) returned(h header, depth int) delimiter {
 		r.nested++
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}
-		if open {
+		switch {
+		case !open:
+		case inner.has("Content-Type"):
 			d = r.entity(inner, depth+1)
+		default: // text, RFC 2045 section 5.2
+			d = r.readText(inner, false)
 		}
 		return d
 	}
