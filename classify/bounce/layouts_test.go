@@ -156,3 +156,25 @@ func TestMailingListIsNoDaemon(t *testing.T) {
 		t.Errorf("%v %v", rep.Kind, err)
 	}
 }
+
+// The parts are read although the field that announces them is lost; those of
+// an original are not taken for the report's.
+func TestPartsAreReadWithoutTheirHeader(t *testing.T) {
+	parts := "This is a MIME-encapsulated message.\n\n--b1/mail.example.org\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\n" +
+		"PGFAZXhhbXBsZS5uZXQ+OiA1NTIgNS4yLjIgRnVsbAo=\n\n--b1/mail.example.org\nContent-Type: message/rfc822\n\nFrom: wang@example.org\nSubject: minutes\n\nHello\n\n--b1/mail.example.org--\n"
+	for name, mail := range map[string]string{
+		"the field is lost":  "From: MAILER-DAEMON@mail.example.org\nSubject: Undelivered Mail Returned to Sender\n\n" + parts,
+		"the header is lost": parts,
+		"carriage returns":   strings.ReplaceAll(parts, "\n", "\r"),
+	} {
+		rep, f := first(t, mail)
+		if f.Recipient != "a@example.net" || f.Reply.Status != "5.2.2" || rep.Original.Subject != "minutes" {
+			t.Errorf("%s: %+v", name, rep)
+		}
+	}
+	_, f := first(t, "From: MAILER-DAEMON@mail.example.org\nSubject: failure notice\n\n<a@example.net>:\n552 5.2.2 Full\n\nBelow this line is a copy of the message.\n\n"+
+		"Received: from pc.example.org\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b1\n\n--b1\nContent-Type: text/plain\n\nWrite to b@example.net\n--b1--\n")
+	if f.Recipient != "a@example.net" || f.Reply.Code != 552 {
+		t.Errorf("%+v", f)
+	}
+}

@@ -21,6 +21,9 @@ func (r *reader) readMessage(l *lines) *Report {
 		}
 	}
 	r.header, _, _, _ = r.readHeader()
+	if !r.header.has("Content-Type") {
+		r.header = append(r.header, undeclared(l.peek(sniffed))...)
+	}
 	r.entity(r.header, 0)
 	r.finish(false)
 	if l.cut {
