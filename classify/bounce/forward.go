@@ -43,12 +43,13 @@ func (r *reader) isOfficial() bool {
 }
 
 // refuses is whether a text lists addresses and has a reply or a status for
-// one, or the sentence of a report where that will do.
-func (r *reader) refuses(notice string, sentence bool) bool {
+// one. Of an official text less will do: to list them in a report's sentence,
+// or to mention one.
+func (r *reader) refuses(notice string, official bool) bool {
 	p := readProse(notice, r.isOwn)
-	return p.listed && (sentence && sentences.in(notice) || slices.ContainsFunc(p.failures, func(f Failure) bool {
+	return official && p.listed && sentences.in(notice) || (official || p.listed) && slices.ContainsFunc(p.failures, func(f Failure) bool {
 		return f.Reply.Code >= 400 || f.Reply.Status != "" && f.Reply.Status[0] != '2'
-	}))
+	})
 }
 
 // lists is whether a text lists addresses, or has a reply or a status for the

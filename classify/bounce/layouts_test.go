@@ -178,3 +178,24 @@ func TestPartsAreReadWithoutTheirHeader(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+func TestBareAddressesShareTheReasonBeforeThem(t *testing.T) {
+	rep, _ := first(t, "From: MailMarshal <postmaster@mail.example.org>\nSubject: Undeliverable Mail\n\nCould not be delivered because of\n\nThe name is gone from the DNS\n\nThe following recipients were affected:\n"+
+		"    a@example.net\n    b@example.net\n\nAdditional Information\n======================\nReporting-MTA: <mail.example.org>\n")
+	if len(rep.Failures) != 2 {
+		t.Fatalf("%+v", rep.Failures)
+	}
+	for _, f := range rep.Failures {
+		if !strings.Contains(f.Text, "gone from the DNS") {
+			t.Errorf("%s: %q", f.Recipient, f.Text)
+		}
+	}
+}
+
+func TestOfficeMayMentionTheAddress(t *testing.T) {
+	_, f := first(t, "Return-Path: <>\nFrom: postmaster@mail.example.org\nSubject: There was an error sending your mail\n\nWe had trouble.\n\n"+
+		"SMTP Server <mx.example.net> rejected your message for <a@example.net>\n  It responded as follows: [552 5.3.4 Message too big]\n")
+	if f.Recipient != "a@example.net" || f.Reply.Code != 552 || f.Reply.Status != "5.3.4" {
+		t.Errorf("%+v", f)
+	}
+}

@@ -59,6 +59,7 @@ type block struct {
 	address, original string
 	reason            string
 	before            string // the paragraph before the address
+	shared            bool   // and that is about this one of several bare addresses, too
 }
 
 func (p *prose) add(b block) {
@@ -73,8 +74,8 @@ func (p *prose) add(b block) {
 	f := hear(b.reason, false)
 	if strings.HasPrefix(b.before, "pipe to ") { // Exim: what the address stands for
 		f.Text = clip(b.before+" "+f.Text, maxValue)
-	} else if f.Reply.Text == "" && b.before != "" && (f.Text == "" || mayReply(b.before)) {
-		if g := hear(b.before, false); f.Text == "" || g.Reply.Text != "" {
+	} else if f.Reply.Text == "" && b.before != "" && (f.Text == "" || b.shared || mayReply(b.before)) {
+		if g := hear(b.before, false); f.Text == "" || b.shared || g.Reply.Text != "" {
 			g.Text = strings.TrimSpace(clip(g.Text+" "+f.Text, maxValue))
 			f = g
 		}
@@ -136,7 +137,11 @@ func listed(notice string, own func(string) bool) []block {
 			folded := indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
 			if addr, reason, ok := listedAddress(words); ok && !folded && !own(addr) && !leadsElsewhere(led) {
 				end()
-				blocks = append(blocks, block{address: addr})
+				b := block{address: addr}
+				if last := blocks[len(blocks)-1]; last.reason == "" {
+					b.before, b.shared = last.before, true
+				}
+				blocks = append(blocks, b)
 				kept = append(kept, reason...)
 				led, depth = "", indent
 				continue
