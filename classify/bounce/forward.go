@@ -39,7 +39,7 @@ func (r *reader) quoted(notice string) string {
 // envelope, that answers nobody: a report, or a person who writes in the name
 // of the office.
 func (r *reader) isOfficial() bool {
-	return !isAnswer(r.rep.Subject) && (offices.in(r.header.text("From")) || strings.HasPrefix(r.header.get("Return-Path"), "<>"))
+	return !isAnswer(r.rep.Subject) && (offices.in(r.header.text(keyFrom)) || strings.HasPrefix(r.header.get(keyReturnPath), "<>"))
 }
 
 // refuses is whether a text lists addresses and has a reply or a status for

@@ -360,7 +360,7 @@ func undeclared(body []byte) header {
 		body = bytes.TrimPrefix(body, []byte("\n"))
 		boundary, ok := strings.CutPrefix(strings.TrimRight(string(line), " \t"), "--")
 		if ok && len(boundary) > 2 && !strings.ContainsAny(boundary, " \"") && len(body) > 8 && hasPrefixFold(string(body[:8]), "content-") {
-			return header{{"Content-Type", `multipart/mixed; boundary="` + boundary + `"`}}
+			return header{{keyContentType, `multipart/mixed; boundary="` + boundary + `"`}}
 		}
 		if len(line) > 0 {
 			preamble++
@@ -402,7 +402,7 @@ func (r *reader) returned(h header, depth int) delimiter {
 		r.rep.Original = Original{}
 		switch {
 		case !open:
-		case inner.has("Content-Type"):
+		case inner.has(keyContentType):
 			d = r.entity(inner, depth+1)
 		default: // text, RFC 2045 section 5.2
 			d = r.readText(inner, false)

@@ -196,8 +196,8 @@ func lastLine(s string) string {
 }
 
 // lastParagraph is the last paragraph of s. One that only announces what
-// follows it, with a colon at its end or behind its first line, leaves the word to the one
-// before.
+// follows, with a colon at its end or behind its first line, leaves the word to
+// the one before.
 func lastParagraph(s string) string {
 	start, end := 0, 0
 	inside, announces, headed := false, true, false

@@ -21,7 +21,7 @@ func (r *reader) readMessage(l *lines) *Report {
 		}
 	}
 	r.header, _, _, _ = r.readHeader()
-	if !r.header.has("Content-Type") {
+	if !r.header.has(keyContentType) {
 		r.header = append(r.header, undeclared(l.peek(sniffed))...)
 	}
 	r.entity(r.header, 0)
