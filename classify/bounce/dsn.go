@@ -20,6 +20,7 @@ const (
 type dsn struct {
 	reporting string // Reporting-MTA
 	arrival   string // Arrival-Date
+	sender    string // X-Postfix-Sender, or what a server built on Postfix calls it
 	groups    []group
 	more      int // groups that were too many to keep
 	now       group
@@ -75,7 +76,10 @@ func (d *dsn) field(name, value []byte, s *store) {
 	case keyXSupplementaryInfo:
 		slot = &g.extra
 	default:
-		return
+		if !isSenderField(name) {
+			return
+		}
+		slot = &d.sender
 	}
 	if *slot != "" {
 		switch slot {
@@ -246,6 +250,12 @@ func mergeHost(h, more Host) Host {
 		h.IP = more.IP
 	}
 	return h
+}
+
+// isSenderField tells X-Postfix-Sender, in which Postfix puts the sender of the
+// envelope. The middle is its mail_name: X-Yandex-Sender.
+func isSenderField(name []byte) bool {
+	return len(name) > len("x--sender") && hasPrefixFold(string(name), "x-") && hasSuffixFold(string(name), "-sender")
 }
 
 // date is when the message arrived at the reporting server.

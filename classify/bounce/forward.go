@@ -25,14 +25,31 @@ func (r *reader) quoted(notice string) string {
 		if mailing { // groups pass forwards on, too; what only cites is talk
 			continue
 		}
-		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) {
+		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) || r.refuses(inner, false) {
 			return inner
 		}
 	}
-	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice)) {
+	if !mailing && (reads(notice) || isTitle(r.rep.Subject) && r.lists(notice) || r.isOfficial() && r.refuses(notice, true)) {
 		return notice
 	}
 	return ""
+}
+
+// isOfficial tells a message from an office, or without a sender in its
+// envelope, that answers nobody: a report, or a person who writes in the name
+// of the office.
+func (r *reader) isOfficial() bool {
+	return !isAnswer(r.rep.Subject) && (offices.in(r.header.text(keyFrom)) || strings.HasPrefix(r.header.get(keyReturnPath), "<>"))
+}
+
+// refuses is whether a text lists addresses and has a reply or a status for
+// one. Of an official text less will do: to list them in a report's sentence,
+// or to mention one.
+func (r *reader) refuses(notice string, official bool) bool {
+	p := readProse(notice, r.isOwn)
+	return official && p.listed && sentences.in(notice) || (official || p.listed) && slices.ContainsFunc(p.failures, func(f Failure) bool {
+		return f.Reply.Code >= 400 || f.Reply.Status != "" && f.Reply.Status[0] != '2'
+	})
 }
 
 // lists is whether a text lists addresses, or has a reply or a status for the

@@ -5,11 +5,11 @@ import "strings"
 // daemons are the names by which servers sign their reports.
 var daemons = newPhrases(
 	"mailer-daemon", "mailer daemon", "mail delivery", "mail deliver system", "delivery subsystem",
-	"maildelivery", "mailerdaemon", "bounce@", "bounces@", "mail_delivery",
+	"maildelivery", "mailerdaemon", "mail_delivery",
 )
 
-// offices sign reports and are people, too.
-var offices = newPhrases("postmaster", "post_master", "mail administrator")
+// offices sign reports and are people or mailing lists, too.
+var offices = newPhrases("postmaster", "post_master", "mail administrator", "bounce@", "bounces@")
 
 // subjects are what reports have for a subject.
 var subjects = newPhrases(

@@ -346,6 +346,32 @@ func (r *reader) multipart(h header, depth int) delimiter {
 	return d
 }
 
+// undeclared is the header that a body needs whose parts are there and whose
+// header is lost or does not tell: a line that is a delimiter, and a field of a
+// part below it. Nil where there is none.
+func undeclared(body []byte) header {
+	body = body[:min(len(body), sniffed)]
+	for preamble := 0; len(body) > 0 && preamble < 4; { // an original may have parts, too
+		line := body
+		if n := bytes.IndexAny(body, "\r\n"); n >= 0 {
+			line = body[:n]
+		}
+		body = bytes.TrimPrefix(body[len(line):], []byte("\r"))
+		body = bytes.TrimPrefix(body, []byte("\n"))
+		boundary, ok := strings.CutPrefix(strings.TrimRight(string(line), " \t"), "--")
+		if ok && len(boundary) > 2 && !strings.ContainsAny(boundary, " \"") && len(body) > 8 && hasPrefixFold(string(body[:8]), "content-") {
+			return header{{keyContentType, `multipart/mixed; boundary="` + boundary + `"`}}
+		}
+		if len(line) > 0 {
+			preamble++
+		}
+		if isField(line) {
+			return nil
+		}
+	}
+	return nil
+}
+
 // findBoundary takes the first line that looks like a delimiter for one,
 // where the header names none.
 func (r *reader) findBoundary() string {
@@ -374,8 +400,12 @@ func (r *reader) returned(h header, depth int) delimiter {
 		r.nested++
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}
-		if open {
+		switch {
+		case !open:
+		case inner.has(keyContentType):
 			d = r.entity(inner, depth+1)
+		default: // text, RFC 2045 section 5.2
+			d = r.readText(inner, false)
 		}
 		return d
 	}

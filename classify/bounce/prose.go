@@ -59,6 +59,7 @@ type block struct {
 	address, original string
 	reason            string
 	before            string // the paragraph before the address
+	shared            bool   // and that is about this one of several bare addresses, too
 }
 
 func (p *prose) add(b block) {
@@ -67,11 +68,14 @@ func (p *prose) add(b block) {
 		p.more++
 		return
 	}
+	if b.before != "" && hasPrefixFold(strings.TrimSpace(b.reason), "from: ") { // James: the address ends what is told
+		b.reason = ""
+	}
 	f := hear(b.reason, false)
 	if strings.HasPrefix(b.before, "pipe to ") { // Exim: what the address stands for
 		f.Text = clip(b.before+" "+f.Text, maxValue)
-	} else if f.Reply.Text == "" && b.before != "" && (f.Text == "" || mayReply(b.before)) {
-		if g := hear(b.before, false); f.Text == "" || g.Reply.Text != "" {
+	} else if f.Reply.Text == "" && b.before != "" && (f.Text == "" || b.shared || mayReply(b.before)) {
+		if g := hear(b.before, false); f.Text == "" || b.shared || g.Reply.Text != "" {
 			g.Text = strings.TrimSpace(clip(g.Text+" "+f.Text, maxValue))
 			f = g
 		}
@@ -133,7 +137,11 @@ func listed(notice string, own func(string) bool) []block {
 			folded := indent > depth && len(kept) > 0 && kept[len(kept)-1] != '\n'
 			if addr, reason, ok := listedAddress(words); ok && !folded && !own(addr) && !leadsElsewhere(led) {
 				end()
-				blocks = append(blocks, block{address: addr})
+				b := block{address: addr}
+				if last := blocks[len(blocks)-1]; last.reason == "" {
+					b.before, b.shared = last.before, true
+				}
+				blocks = append(blocks, b)
 				kept = append(kept, reason...)
 				led, depth = "", indent
 				continue
@@ -188,23 +196,24 @@ func lastLine(s string) string {
 }
 
 // lastParagraph is the last paragraph of s. One that only announces what
-// follows it, with a colon, leaves the word to the one before.
+// follows, with a colon at its end or behind its first line, leaves the word to
+// the one before.
 func lastParagraph(s string) string {
 	start, end := 0, 0
-	inside, announces := false, true
+	inside, announces, headed := false, true, false
 	for rest := s; rest != ""; {
 		from := strings.LastIndexByte(rest[:len(rest)-1], '\n') + 1
 		line := trimRight(rest[from:])
 		empty := line == "" || isRule(trimLeft(line))
 		switch {
-		case empty && !announces:
+		case empty && !announces && !headed:
 			return strings.TrimSpace(s[start:end])
 		case !empty && !inside: // the end of a paragraph
 			end = max(end, len(rest))
 			announces = line[len(line)-1] == ':'
 		}
 		if inside = !empty; inside {
-			start = from
+			start, headed = from, line[len(line)-1] == ':'
 		}
 		rest = rest[:from]
 	}
@@ -335,6 +344,9 @@ func mentioned(notice string, own func(string) bool) []block {
 				continue
 			}
 			paragraphs := clip(rest, maxValue)
+			if at, w := reasons.find(paragraphs, end); at >= 0 {
+				paragraphs = paragraphs[at+len(reasons.words[w]):]
+			}
 			before := notice[:len(notice)-len(rest)]
 			if j := strings.LastIndex(before[:max(0, len(before)-1)], "\n\n"); j >= 0 {
 				before = before[j:]
@@ -351,6 +363,9 @@ func mentioned(notice string, own func(string) bool) []block {
 	}
 	return blocks
 }
+
+// reasons are labels of the reason, where the address stands elsewhere.
+var reasons = newPhrases("\n reason:", "\nreason:", "\u9000\u4fe1\u539f\u56e0", "\u5931\u8d25\u539f\u56e0", "\u5931\u6557\u539f\u56e0", "\u9519\u8bef\u539f\u56e0", "\u932f\u8aa4\u539f\u56e0")
 
 // eachWithReason reads lines "Unknown user: a@example.net", one after the
 // other, each with a reason of its own.
@@ -439,6 +454,8 @@ func cutSession(notice string) (string, session) {
 			host = parseHost(line[at+len(sessionWords.words[w]):])
 		case at >= 0:
 			inside = true
+		case inside && strings.HasPrefix(trimLeft(line), "----- "): // the next section
+			inside = false
 		case strings.HasPrefix(line, ">>> "):
 			if !inside { // some servers mark the failed address so
 				rest = append(append(rest, line...), '\n')
@@ -553,6 +570,12 @@ func (s *session) replyTo(address string) int {
 	for _, own := range s.own {
 		if strings.EqualFold(own.Recipient, address) {
 			return own.reply
+		}
+	}
+	_, domain, _ := strings.Cut(address, "@")
+	for _, own := range s.own { // "421 example.net... Deferred", for all of a domain
+		if own.Recipient == "" && domain != "" && indexFold(own.Reply.Text, domain) >= 0 && indexFold(own.Reply.Text, "@") < 0 {
+			return -1
 		}
 	}
 	return min(len(s.replies), 1) - 1

@@ -275,6 +275,11 @@ func replyRecipient(reply string) string {
 // log lines.
 func readPasted(l *lines) *Report {
 	r := &reader{lines: l, rep: &Report{Kind: KindFragment}}
+	if h := undeclared(l.peek(sniffed)); h != nil {
+		r.entity(h, 0)
+		r.finish(true)
+		return r.rep
+	}
 	extra, _ := r.keep(maxText)
 	body := strings.TrimSpace(decodeCharset(r.raw, ""))
 	r.texts = []text{{body: body, extra: extra}}

@@ -293,7 +293,7 @@ func looseStatus(s string, code int) string {
 			continue
 		}
 		switch before := s[:i]; {
-		case s[i-1] == '#', s[i-1] == '(' && i+n < len(s) && s[i+n] == ')':
+		case s[i-1] == '#', s[i-1] == '(' && i+n < len(s) && s[i+n] == ')', s[i-1] == '\n' && i+n < len(s) && s[i+n] == ' ':
 			return status
 		case code != 0 && i >= 4:
 			if same, _ := codeAt(before, i-4); same == code {

@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,9 @@ func (r *reader) readMessage(l *lines) *Report {
 		}
 	}
 	r.header, _, _, _ = r.readHeader()
+	if !r.header.has(keyContentType) {
+		r.header = append(r.header, undeclared(l.peek(sniffed))...)
+	}
 	r.entity(r.header, 0)
 	r.finish(false)
 	if l.cut {
@@ -84,6 +88,11 @@ func (r *reader) conclude(notice string, pasted bool) {
 	}
 	if rep.Date.IsZero() {
 		rep.Date = r.dsn.date()
+	}
+	// What did not come back the server has perhaps written down.
+	rep.Original.EnvelopeSender = cmp.Or(rep.Original.EnvelopeSender, typedAddress(r.dsn.sender))
+	if rep.Original.Date.IsZero() {
+		rep.Original.Date = r.dsn.date()
 	}
 	untold := Action("") // what it is where no field tells
 	failed, delayed := false, false
@@ -157,7 +166,7 @@ func (r *reader) noticeOf(t text) string {
 	}
 	notice, original := cutAt(body, copied)
 	if original != "" && r.original == nil {
-		original = strings.TrimLeft(original, "\r\n -=")
+		original = headed(original)
 		if h, rest := parseHeader(dedent(original)); len(h) > 0 {
 			r.setOriginal(h)
 			r.rep.Original.Size = int64(len(original)) + t.extra
@@ -165,6 +174,19 @@ func (r *reader) noticeOf(t text) string {
 		}
 	}
 	return notice
+}
+
+// headed takes the rest of its heading off an original: rules, empty lines, and
+// the lines in which Exim tells how much of it came back.
+func headed(original string) string {
+	for original != "" {
+		line, rest := cutLine(original)
+		if words := strings.TrimSpace(line); words != "" && words[0] != '-' && words[0] != '=' {
+			break
+		}
+		original = rest
+	}
+	return original
 }
 
 var (
@@ -241,7 +263,11 @@ func lineWith(s, prefix string) int {
 func (r *reader) failures(p *prose) []Failure {
 	var all []Failure
 	for _, g := range r.dsn.groups {
-		all = append(all, r.complete(g.failure(), p))
+		f := r.complete(g.failure(), p)
+		if g.diagnostic == "" && f.Reply.Code == 0 { // the comment of a status is not all that is told
+			f.Text = r.toldOf(f, p)
+		}
+		all = append(all, f)
 	}
 	if len(all) > 0 {
 		return all
@@ -273,6 +299,18 @@ func (r *reader) failures(p *prose) []Failure {
 		all = []Failure{f}
 	}
 	return all
+}
+
+// toldOf is the text of a failure with all that the words say of it.
+func (r *reader) toldOf(f Failure, p *prose) string {
+	for _, w := range p.failures {
+		if strings.EqualFold(w.Recipient, f.Recipient) && !strings.Contains(w.Text, f.Text) {
+			return clip(f.Text+" "+w.Text, maxValue)
+		} else if strings.EqualFold(w.Recipient, f.Recipient) {
+			return w.Text
+		}
+	}
+	return f.Text
 }
 
 // soleRecipient is the recipient of the original where it has only one.
