@@ -73,6 +73,13 @@ var needed = map[string]string{
 }
 
 func TestMain(m *testing.M) {
+	if server := os.Getenv(floorVar); server != "" {
+		if err := runFloor(server); err != nil {
+			fmt.Fprintln(os.Stderr, "floor:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	switch os.Getenv(switchVar) {
 	case "", "inside":
 		os.Exit(m.Run())
