@@ -19,20 +19,15 @@ const (
 type Cache struct {
 	Resolver Resolver
 
-	mu      sync.Mutex
-	kept    map[Question]keptAnswer // at most half of maxRemember
-	before  map[Question]keptAnswer // what was kept until that was full
-	flights map[Question]*flight
+	mu     sync.Mutex
+	kept   map[Question]*flight // at most half of maxRemember
+	before map[Question]*flight // what was kept until that was full
 }
 
-type keptAnswer struct {
-	Answer
-	until time.Time
-}
-
-// flight is a question that is being asked.
+// flight is a question that is being asked, and then its answer.
 type flight struct {
-	landed chan struct{} // closed when the rest is there
+	landed chan struct{} // closed when the rest is there; nil while nobody waits for it
+	until  time.Time     // when the answer has to be forgotten; zero before it is there
 	cut    bool          // whoever asked had no time for the answer
 	answer Answer
 	err    error
@@ -46,12 +41,10 @@ func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 		q.Name = asked
 	}
 	for ctx.Err() == nil {
-		a, f, ours := c.board(q)
+		f, ours := c.board(q)
 		if ours {
-			return c.fly(ctx, q, f)
-		}
-		if f == nil {
-			return a, nil
+			c.fly(ctx, q, f)
+			return f.answer, f.err
 		}
 		select {
 		case <-f.landed:
@@ -64,65 +57,58 @@ func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 	return Answer{Question: q, Status: Timeout, Err: ctx.Err().Error()}, ctx.Err()
 }
 
-// board gives what is known of a question, or else the flight that it is on,
-// which may be one for the caller to make.
-func (c *Cache) board(q Question) (a Answer, f *flight, ours bool) {
+// board gives the flight that a question is on or was answered by, or else one
+// that is for the caller to make.
+func (c *Cache) board(q Question) (f *flight, ours bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if a, ok := c.recall(q); ok {
-		return a, nil, false
+	f = c.kept[q]
+	if f == nil {
+		if f = c.before[q]; f != nil {
+			c.keep(q, f) // what is asked for again and again stays
+		}
 	}
-	if f := c.flights[q]; f != nil {
-		return Answer{}, f, false
+	switch {
+	case f == nil || !f.until.IsZero() && !time.Now().Before(f.until):
+		f = new(flight)
+		c.keep(q, f)
+		return f, true
+	case f.landed == nil:
+		f.landed = make(chan struct{})
+		if !f.until.IsZero() {
+			close(f.landed)
+		}
 	}
-	if c.flights == nil {
-		c.flights = make(map[Question]*flight)
+	return f, false
+}
+
+// keep makes room by forgetting the older half, which nobody has asked for since.
+func (c *Cache) keep(q Question, f *flight) {
+	if c.kept == nil || len(c.kept) >= maxRemember/2 {
+		c.kept, c.before = make(map[Question]*flight), c.kept
 	}
-	f = &flight{landed: make(chan struct{})}
-	c.flights[q] = f
-	return Answer{}, f, true
+	c.kept[q] = f
 }
 
 // fly asks, and tells all who wait.
-func (c *Cache) fly(ctx context.Context, q Question, f *flight) (Answer, error) {
+func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
 	f.answer, f.err = c.Resolver.Lookup(ctx, q)
 	f.cut = f.err != nil && ctx.Err() != nil
+	ttl := min(f.answer.TTL, maxKept)
+	if f.answer.Status.Absent() {
+		ttl = min(f.answer.TTL, maxAbsent)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f.err == nil {
-		c.keep(q, f.answer)
-	}
-	delete(c.flights, q)
-	close(f.landed)
-	return f.answer, f.err
-}
-
-// The rest is called with the lock held.
-
-func (c *Cache) recall(q Question) (Answer, bool) {
-	k, ok := c.kept[q]
-	if !ok {
-		if k, ok = c.before[q]; ok {
-			c.put(q, k) // what is asked for again and again stays
+	f.until = time.Now().Add(ttl)
+	if f.err != nil || ttl <= 0 || !f.answer.Status.Known() {
+		for _, m := range []map[Question]*flight{c.kept, c.before} {
+			if m[q] == f {
+				delete(m, q)
+			}
 		}
 	}
-	return k.Answer, ok && time.Now().Before(k.until)
-}
-
-func (c *Cache) keep(q Question, a Answer) {
-	ttl := min(a.TTL, maxKept)
-	if a.Status.Absent() {
-		ttl = min(a.TTL, maxAbsent)
+	if f.landed != nil {
+		close(f.landed)
 	}
-	if ttl > 0 && a.Status.Known() {
-		c.put(q, keptAnswer{a, time.Now().Add(ttl)})
-	}
-}
-
-// put makes room by forgetting the older half, which nobody has asked for since.
-func (c *Cache) put(q Question, k keptAnswer) {
-	if c.kept == nil || len(c.kept) >= maxRemember/2 {
-		c.kept, c.before = make(map[Question]keptAnswer), c.kept
-	}
-	c.kept[q] = k
 }

@@ -89,7 +89,17 @@ type Runner struct {
 	controls  map[netip.AddrPort]*remembered
 	mailboxes map[string]*remembered // in lower case
 	absent    string                 // see nobody
+	invented  invention              // see madeUp
 }
+
+// invention is what the resolver had for a name that cannot exist. That it
+// refuses to say is remembered, too, which no cache does.
+type invention struct {
+	asked time.Time
+	addrs []netip.Addr
+}
+
+const inventionMemory = time.Minute
 
 // host is one address under the name, and by the demands, by which its
 // certificate is judged.
@@ -160,7 +170,7 @@ func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 		if run.allWaitFor(s.ID, plan[i+1:]) { // so they may as well begin after it: no goroutine is worth while
 			run.perform(ctx, i, s)
 		} else {
-			wg.Go(func() { run.perform(ctx, i, s) })
+			wg.Go(func() { run.perform(ctx, i, plan[i]) })
 		}
 	}
 	wg.Wait()
@@ -525,7 +535,19 @@ func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
 // (RFC 6761 section 6.4): with any, one that it has for a domain without an MX
 // is no evidence of the domain, and the same ones are none of a host.
 func (r *run) madeUp(ctx context.Context) []netip.Addr {
-	return dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs
+	r.Runner.mu.Lock()
+	known := r.invented
+	r.Runner.mu.Unlock()
+	if now := r.now(); !known.asked.After(now) && now.Sub(known.asked) < inventionMemory {
+		return known.addrs
+	}
+	a := dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid")
+	if s := a.Status(); s.Known() || s == dnscheck.Refused {
+		r.Runner.mu.Lock()
+		defer r.Runner.mu.Unlock()
+		r.invented = invention{r.now(), a.Addrs}
+	}
+	return a.Addrs
 }
 
 func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {
