@@ -267,11 +267,11 @@ type cost struct {
 	peak      int // KiB
 }
 
-// timed runs a program on the domains, and names the file of its output.
-func timed(tb testing.TB, domains []mailDomain, env []string, args ...string) (took cost, output string) {
+// timed runs a program on the domains, and names the file of its output, which
+// is in dir until the next one runs there.
+func timed(tb testing.TB, dir string, domains []mailDomain, env []string, args ...string) (took cost, output string) {
 	tb.Helper()
 	// Files, because the other end of a pipe would be at work too.
-	dir := tb.TempDir()
 	in, err := os.Create(filepath.Join(dir, "in"))
 	if err != nil {
 		tb.Fatal(err)
@@ -359,6 +359,22 @@ func checkWays(tb testing.TB, domains []mailDomain, output string) {
 	}
 }
 
+// plain keeps the machine's configuration out.
+var plain = []string{"DIAGNOSE_CONFIG=" + os.DevNull}
+
+// mx is the command that reads domains and asks this server.
+func (s nameServer) mx(binary string) []string {
+	return []string{binary, "mx", "--dns-only", "-o", "jsonl", "--resolver", s.addr, "-"}
+}
+
+// tryDomains asks about many domains at once.
+func tryDomains(t *testing.T) {
+	domains, zone := mailDomains(10_000)
+	server := startNameServer(t, zone)
+	_, output := timed(t, t.TempDir(), domains, plain, server.mx(os.Getenv(binaryVar))...)
+	checkWays(t, domains, output)
+}
+
 // BenchmarkDomains holds mx --dns-only on 10,000 domains to a floor, a bare loop
 // of the same questions by the DNS library alone, both asking an NSD on this
 // machine. They take turns; the ratios are those of the medians. It needs nsd,
@@ -366,19 +382,19 @@ func checkWays(tb testing.TB, domains []mailDomain, output string) {
 func BenchmarkDomains(b *testing.B) {
 	domains, zone := mailDomains(10_000)
 	server := startNameServer(b, zone)
-	binary, err := program(b.TempDir())
+	dir := b.TempDir()
+	binary, err := program(dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	mx := []string{binary, "mx", "--dns-only", "-o", "jsonl", "--resolver", server.addr, "-"}
 	var ours, floor []cost
 	server.questions(b)
 	for b.Loop() {
-		c, _ := timed(b, domains, []string{floorVar + "=" + server.addr}, "/proc/self/exe")
+		c, _ := timed(b, dir, domains, []string{floorVar + "=" + server.addr}, "/proc/self/exe")
 		floor = append(floor, c)
 		needed := server.questions(b)
 
-		c, out := timed(b, domains, []string{"DIAGNOSE_CONFIG=" + os.DevNull}, mx...)
+		c, out := timed(b, dir, domains, plain, server.mx(binary)...)
 		ours = append(ours, c)
 		// Beside them, whether addresses are made up for names that cannot exist.
 		if n := server.questions(b); n > needed+2 {

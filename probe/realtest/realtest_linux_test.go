@@ -198,6 +198,7 @@ func TestReal(t *testing.T) {
 	}
 	takeOver(t)
 	buildNetwork(t)
+	t.Run("domains", tryDomains)
 	t.Run("lists", tryLists)
 	t.Run("bounces", tryCases)
 }
