@@ -452,6 +452,7 @@ func TestAResolverThatRefusesToMakeUpAddressesIsAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dns := dnstest.New(t, "example.com. 300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 300\n*.example.com. 300 IN A 203.0.113.80")
 		r := &Runner{Resolver: dns.Resolver()}
+		dns.Fault(r.nobody()+".invalid", dnstest.Refuse)
 		look := func(domain string) (asked int) {
 			before := len(dns.Queries())
 			if rep := NewCheckReport(domain, run1(t, r, MXPlan(domain, true, false))); rep.Outcome != Healthy {
