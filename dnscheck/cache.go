@@ -2,11 +2,8 @@ package dnscheck
 
 import (
 	"context"
-	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -22,76 +19,96 @@ const (
 type Cache struct {
 	Resolver Resolver
 
-	flights singleflight.Group
-	mu      sync.Mutex
-	kept    map[Question]keptAnswer
+	mu     sync.Mutex
+	kept   map[Question]*flight // at most half of maxRemember
+	before map[Question]*flight // what was kept until that was full
 }
 
-type keptAnswer struct {
-	Answer
-	until time.Time
+// flight is a question that is being asked, and then its answer.
+type flight struct {
+	landed chan struct{} // closed when the rest is there; nil while nobody waits for it
+	until  time.Time     // when the answer has to be forgotten; zero before it is there
+	cut    bool          // whoever asked had no time for the answer
+	answer Answer
+	err    error
 }
 
 // Lookup implements [Resolver]. An answer from the cache is the one first
 // given, with its Server and Took. A caller whose context ends gets the
-// context's error, and leaves those who wait for the same answer undisturbed.
+// context's error; of those who wait for the same answer another one asks then.
 func (c *Cache) Lookup(ctx context.Context, q Question) (Answer, error) {
 	if asked, err := absolute(q.Name); err == nil {
 		q.Name = asked
 	}
-	if a, ok := c.recall(q); ok {
-		return a, ctx.Err()
-	}
-	// The flight belongs to all who wait for it, so the first caller's end is
-	// not its own; the Resolver bounds it.
-	flight := c.flights.DoChan(q.key(), func() (any, error) {
-		if a, ok := c.recall(q); ok { // another flight landed meanwhile
-			return a, nil
+	for ctx.Err() == nil {
+		f, ours := c.board(q)
+		if ours {
+			c.fly(ctx, q, f)
+			return f.answer, f.err
 		}
-		a, err := c.Resolver.Lookup(context.WithoutCancel(ctx), q)
-		if err == nil {
-			c.keep(q, a)
+		select {
+		case <-f.landed:
+			if !f.cut {
+				return f.answer, f.err
+			}
+		case <-ctx.Done():
 		}
-		return a, err
-	})
-	select {
-	case res := <-flight:
-		return res.Val.(Answer), res.Err
-	case <-ctx.Done():
-		return Answer{Question: q, Status: Timeout, Err: ctx.Err().Error()}, ctx.Err()
 	}
+	return Answer{Question: q, Status: Timeout, Err: ctx.Err().Error()}, ctx.Err()
 }
 
-// key tells questions apart; no name has a space.
-func (q Question) key() string {
-	return strconv.Itoa(int(q.Type)) + " " + strconv.FormatBool(q.CD) + " " + q.Name
-}
-
-func (c *Cache) recall(q Question) (Answer, bool) {
+// board gives the flight that a question is on or was answered by, or else one
+// that is for the caller to make.
+func (c *Cache) board(q Question) (f *flight, ours bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k, ok := c.kept[q]
-	return k.Answer, ok && time.Now().Before(k.until)
+	f = c.kept[q]
+	if f == nil {
+		if f = c.before[q]; f != nil {
+			c.keep(q, f) // what is asked for again and again stays
+		}
+	}
+	switch {
+	case f == nil || !f.until.IsZero() && !time.Now().Before(f.until):
+		f = new(flight)
+		c.keep(q, f)
+		return f, true
+	case f.landed == nil:
+		f.landed = make(chan struct{})
+		if !f.until.IsZero() {
+			close(f.landed)
+		}
+	}
+	return f, false
 }
 
-func (c *Cache) keep(q Question, a Answer) {
-	ttl := min(a.TTL, maxKept)
-	if a.Status.Absent() {
-		ttl = min(a.TTL, maxAbsent)
+// keep makes room by forgetting the older half, which nobody has asked for since.
+func (c *Cache) keep(q Question, f *flight) {
+	if c.kept == nil || len(c.kept) >= maxRemember/2 {
+		c.kept, c.before = make(map[Question]*flight), c.kept
 	}
-	if ttl <= 0 || !a.Status.Known() {
-		return
+	c.kept[q] = f
+}
+
+// fly asks, and tells all who wait.
+func (c *Cache) fly(ctx context.Context, q Question, f *flight) {
+	f.answer, f.err = c.Resolver.Lookup(ctx, q)
+	f.cut = f.err != nil && ctx.Err() != nil
+	ttl := min(f.answer.TTL, maxKept)
+	if f.answer.Status.Absent() {
+		ttl = min(f.answer.TTL, maxAbsent)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.kept == nil {
-		c.kept = make(map[Question]keptAnswer)
-	}
-	for old := range c.kept { // any one: which does not matter for being bounded
-		if len(c.kept) < maxRemember {
-			break
+	f.until = time.Now().Add(ttl)
+	if f.err != nil || ttl <= 0 || !f.answer.Status.Known() {
+		for _, m := range []map[Question]*flight{c.kept, c.before} {
+			if m[q] == f {
+				delete(m, q)
+			}
 		}
-		delete(c.kept, old)
 	}
-	c.kept[q] = keptAnswer{a, time.Now().Add(ttl)}
+	if f.landed != nil {
+		close(f.landed)
+	}
 }

@@ -294,7 +294,10 @@ func (a *Answer) read(m *dns.Msg) {
 	case m.Rcode == dns.RcodeNameError: // of the last alias, if any: RFC 6604 section 3
 		a.Status, a.Records, a.TTL = NXDomain, aliases, negative.TTL
 	case len(found) > 0:
-		a.Status, a.Records, a.TTL = OK, append(aliases, found...), found[0].TTL
+		a.Status, a.Records, a.TTL = OK, found, found[0].TTL
+		if len(aliases) > 0 {
+			a.Records = append(aliases, found...)
+		}
 	case negative.Name == "" && (referral || !m.RecursionAvailable && !m.Authoritative): // RFC 2308 section 2.2: no NODATA
 		a.Status, a.Err = Failed, "no answer but a referral (lame, or no recursion)"
 		a.Referral = slices.DeleteFunc(records(slices.Concat(m.Ns, m.Extra)), func(r Record) bool {

@@ -103,12 +103,14 @@ func CheckAddresses(ctx context.Context, r Resolver, host string) Addresses {
 		Host: display(host), V4: v4.Status, V6: v6.Status, Bogus: v4.Bogus || v6.Bogus,
 		Authentic: v4.Authentic && v6.Authentic, Server: v4.Server, Err: cmp.Or(v4.Err, v6.Err),
 	}
-	for _, rec := range slices.Concat(v4.Records, v6.Records) {
-		switch rec.Type {
-		case TypeCNAME:
-			a.CNAME = rec.Host // the chain is in order, so the last one stays
-		case TypeA, TypeAAAA:
-			a.Addrs = append(a.Addrs, rec.Addr)
+	for _, records := range [][]Record{v4.Records, v6.Records} {
+		for _, rec := range records {
+			switch rec.Type {
+			case TypeCNAME:
+				a.CNAME = rec.Host // the chain is in order, so the last one stays
+			case TypeA, TypeAAAA:
+				a.Addrs = append(a.Addrs, rec.Addr)
+			}
 		}
 	}
 	a.Took = time.Since(start)

@@ -42,7 +42,6 @@ func SMTPPlan(host string) []Step {
 // at least one way in works.
 func NewCheckReport(target string, findings []Finding) CheckReport {
 	out := CheckReport{Schema: Schema, Target: target, Findings: nonNil(findings), Outcome: Healthy}
-	v := newView(classify.Classification{}, Subject{}, findings)
 	for _, f := range findings {
 		switch {
 		case f.MX != nil:
@@ -62,8 +61,8 @@ func NewCheckReport(target string, findings []Finding) CheckReport {
 		out.Outcome = UnknownOC // nothing was looked at
 	case out.Outcome == Healthy && onlyPrivate(findings):
 		out.Outcome = Faulty
-	case out.Outcome == Healthy:
-		out.Outcome = v.waysIn()
+	case out.Outcome == Healthy && slices.ContainsFunc(findings, func(f Finding) bool { return f.Step == StepSMTP }):
+		out.Outcome = newView(classify.Classification{}, Subject{}, findings).waysIn()
 	}
 	return out
 }
@@ -88,7 +87,7 @@ func onlyPrivate(findings []Finding) bool {
 func (v *view) waysIn() Outcome {
 	visited := v.sessions
 	switch {
-	case len(v.of(StepSMTP)) == 0 || len(v.greeting()) > 0:
+	case len(v.greeting()) > 0:
 		return Healthy
 	case len(visited) == 0: // only addresses of a family that we lack
 		return UnknownOC

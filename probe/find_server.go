@@ -36,7 +36,8 @@ func findHELO(a dnscheck.Addresses, ip netip.Addr) Finding {
 
 // findPrivate is a mail server that nobody outside can reach.
 func findPrivate(host string, ip netip.Addr) Finding {
-	return Finding{Target: ip.String(), Outcome: Faulty, Code: "mx.private", Args: map[string]string{"host": host, "ip": ip.String()}}
+	addr := ip.String()
+	return Finding{Target: addr, Outcome: Faulty, Code: "mx.private", Args: map[string]string{"host": host, "ip": addr}}
 }
 
 // certificateDays is how long a certificate of ours must still be good:

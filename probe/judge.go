@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -66,7 +67,7 @@ type view struct {
 func newView(c classify.Classification, s Subject, findings []Finding) *view {
 	v := &view{c: c, s: s, all: slices.Clone(findings), category: c.Category, verdict: Inconclusive}
 	slices.SortStableFunc(v.all, func(a, b Finding) int { // the order of what is said must not hang on the order of looking
-		return strings.Compare(a.Step+"\x00"+a.Target+"\x00"+a.Code, b.Step+"\x00"+b.Target+"\x00"+b.Code)
+		return cmp.Or(strings.Compare(a.Step, b.Step), strings.Compare(a.Target, b.Target), strings.Compare(a.Code, b.Code))
 	})
 	for i, f := range v.all {
 		switch f.Step {

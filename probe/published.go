@@ -49,7 +49,7 @@ func (r *run) publication(ctx context.Context, s Step) []Finding {
 		})
 	case CheckSTS:
 		return r.each(s, one, func(t target) Finding {
-			return findSTS(dnscheck.CheckSTS(ctx, r.resolver, r.policies, t.name))
+			return findSTS(dnscheck.CheckSTS(ctx, r.resolver, dnscheck.PolicyClient(r.resolver, r.Guard.Dialer(r.Dialer, portHTTPS), r.Roots), t.name))
 		})
 	case CheckDKIM:
 		return r.keys(ctx, s)

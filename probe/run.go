@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -90,7 +89,17 @@ type Runner struct {
 	controls  map[netip.AddrPort]*remembered
 	mailboxes map[string]*remembered // in lower case
 	absent    string                 // see nobody
+	invented  invention              // see madeUp
 }
+
+// invention is what the resolver had for a name that cannot exist. That it
+// refuses to say is remembered, too, which no cache does.
+type invention struct {
+	asked time.Time
+	addrs []netip.Addr
+}
+
+const inventionMemory = time.Minute
 
 // host is one address under the name, and by the demands, by which its
 // certificate is judged.
@@ -109,7 +118,6 @@ type Look struct {
 	second   dnscheck.Resolver
 	listDNS  dnscheck.Resolver
 	dialer   smtpcheck.Dialer
-	policies *http.Client    // fetches MTA-STS policies
 	servers  dnscheck.Dialer // to name servers
 	deadline time.Time
 	steps    atomic.Int64
@@ -139,10 +147,7 @@ func (r *Runner) begin(policy Policy) *Look {
 		dialer:   r.Guard.Dialer(r.Dialer, r.ports()...),
 		deadline: time.Now().Add(policy.Total),
 		servers:  queries.dialer(r.Guard.Dialer(r.Dialer, portDNS)),
-		visits:   make(map[visited]*visit),
-		looked:   make(map[string]*once),
 	}
-	l.policies = dnscheck.PolicyClient(l.resolver, r.Guard.Dialer(r.Dialer, portHTTPS), r.Roots)
 	l.steps.Store(int64(policy.Steps))
 	return l
 }
@@ -162,14 +167,11 @@ func (l *Look) Run(ctx context.Context, plan []Step) []Finding {
 	}
 	var wg sync.WaitGroup
 	for i, s := range plan {
-		wg.Go(func() {
-			defer close(run.done[s.ID])
-			run.await(ctx, s)
-			run.found[i] = run.take(ctx, s)
-			for j := range run.found[i] {
-				run.found[i][j].Needs = run.waitsFor(s)
-			}
-		})
+		if run.allWaitFor(s.ID, plan[i+1:]) { // so they may as well begin after it: no goroutine is worth while
+			run.perform(ctx, i, s)
+		} else {
+			wg.Go(func() { run.perform(ctx, i, plan[i]) })
+		}
 	}
 	wg.Wait()
 	return slices.Concat(run.found...)
@@ -240,6 +242,23 @@ type run struct {
 // waitsFor are the steps of the plan that s needs.
 func (r *run) waitsFor(s Step) []string {
 	return slices.DeleteFunc(append(slices.Clone(s.Needs), s.From), func(id string) bool { return r.done[id] == nil })
+}
+
+// allWaitFor says whether each of some steps needs the one.
+func (r *run) allWaitFor(id string, steps []Step) bool {
+	return !slices.ContainsFunc(steps, func(s Step) bool { return s.From != id && !slices.Contains(s.Needs, id) })
+}
+
+// perform takes the step of that place in the plan as soon as it can be taken.
+func (r *run) perform(ctx context.Context, i int, s Step) {
+	defer close(r.done[s.ID])
+	r.await(ctx, s)
+	found := r.take(ctx, s)
+	needs := r.waitsFor(s)
+	for j := range found {
+		found[j].Needs = needs
+	}
+	r.found[i] = found
 }
 
 // await blocks until the steps that s needs have ended.
@@ -316,18 +335,22 @@ func (r *run) take(ctx context.Context, s Step) []Finding {
 // each looks at all targets at once, within the budget of steps.
 func (r *run) each(s Step, targets []target, look func(target) Finding) []Finding {
 	out := make([]Finding, len(targets))
+	one := func(i int) {
+		o, first := r.once(s, targets[i])
+		if first {
+			o.finding = r.timed(s, targets[i], look)
+			close(o.done)
+		}
+		<-o.done
+		out[i] = o.finding
+		out[i].Step = s.ID
+	}
 	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() {
-			o, first := r.once(s, t)
-			if first {
-				o.finding = r.timed(s, t, look)
-				close(o.done)
-			}
-			<-o.done
-			out[i] = o.finding
-			out[i].Step = s.ID
-		})
+	for i := 1; i < len(targets); i++ {
+		wg.Go(func() { one(i) })
+	}
+	if len(targets) > 0 {
+		one(0)
 	}
 	wg.Wait()
 	return out
@@ -342,6 +365,9 @@ func (l *Look) once(s Step, t target) (o *once, first bool) {
 		return o, false
 	}
 	o = &once{done: make(chan struct{})}
+	if l.looked == nil {
+		l.looked = make(map[string]*once)
+	}
 	l.looked[key] = o
 	return o, true
 }
@@ -509,7 +535,19 @@ func (r *run) lookUp(ctx context.Context, s Step, t target) Finding {
 // (RFC 6761 section 6.4): with any, one that it has for a domain without an MX
 // is no evidence of the domain, and the same ones are none of a host.
 func (r *run) madeUp(ctx context.Context) []netip.Addr {
-	return dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid").Addrs
+	r.Runner.mu.Lock()
+	known := r.invented
+	r.Runner.mu.Unlock()
+	if now := r.now(); !known.asked.After(now) && now.Sub(known.asked) < inventionMemory {
+		return known.addrs
+	}
+	a := dnscheck.CheckAddresses(ctx, r.resolver, r.nobody()+".invalid")
+	if s := a.Status(); s.Known() || s == dnscheck.Refused {
+		r.Runner.mu.Lock()
+		defer r.Runner.mu.Unlock()
+		r.invented = invention{r.now(), a.Addrs}
+	}
+	return a.Addrs
 }
 
 func (r *run) reverse(ctx context.Context, _ Step, t target) Finding {
@@ -628,6 +666,9 @@ func (r *run) visit(ctx context.Context, at visited, name string, opt smtpcheck.
 	}
 	if !known {
 		v = &visit{done: make(chan struct{}), name: name}
+		if r.visits == nil {
+			r.visits = make(map[visited]*visit)
+		}
 		r.visits[at] = v
 	}
 	r.Look.mu.Unlock()

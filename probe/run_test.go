@@ -447,6 +447,34 @@ func TestAnAddressThatTheResolverMadeUpIsNoMailServer(t *testing.T) {
 	}
 }
 
+// What the resolver refuses to say is not asked of it for each of many domains.
+func TestAResolverThatRefusesToMakeUpAddressesIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dns := dnstest.New(t, "example.com. 300 IN SOA ns.example.com. admin.example.com. 1 1 1 1 300\n*.example.com. 300 IN A 203.0.113.80")
+		r := &Runner{Resolver: dns.Resolver()}
+		dns.Fault(r.nobody()+".invalid", dnstest.Refuse)
+		look := func(domain string) (asked int) {
+			before := len(dns.Queries())
+			if rep := NewCheckReport(domain, run1(t, r, MXPlan(domain, true, false))); rep.Outcome != Healthy {
+				t.Errorf("%s: %+v", domain, rep.Findings)
+			}
+			for _, q := range dns.Queries()[before:] {
+				if strings.Contains(q, ".invalid") {
+					asked++
+				}
+			}
+			return asked
+		}
+		if first, second := look("one.example.com"), look("two.example.com"); first == 0 || second != 0 {
+			t.Errorf("asked %d times, and %d times again", first, second)
+		}
+		time.Sleep(2 * inventionMemory)
+		if look("three.example.com") == 0 {
+			t.Error("it is remembered for ever")
+		}
+	})
+}
+
 func TestQueryBudgetLeavesTheRestUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _, dns := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": healthyHost(t)})

@@ -57,8 +57,10 @@ func (r *run) seen(s Step, findings ...Finding) []Finding {
 
 // private names the mail servers that lead where nobody outside can go. What
 // the admin allows counts as reachable: it may be a test bed.
-func (r *run) private(s Step) (out []Finding) {
-	for _, t := range addressesOf(r.of(StepMX)) {
+func (r *run) private(s Step) []Finding {
+	targets := addressesOf(r.of(StepMX))
+	out := make([]Finding, 0, len(targets))
+	for _, t := range targets {
 		if !r.Guard.Allows(t.addr) {
 			out = append(out, findPrivate(t.name, t.addr))
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -50,6 +51,9 @@ func (e *encoder) form(t reflect.Type) form {
 }
 
 func (e *encoder) newForm(t reflect.Type) form {
+	if t == reflect.TypeFor[time.Time]() {
+		return (*encoder).time
+	}
 	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
 		return (*encoder).marshaled
 	}
@@ -74,6 +78,20 @@ func (e *encoder) newForm(t reflect.Type) form {
 		return e.object(t)
 	}
 	return func(e *encoder, v reflect.Value) { e.err = fmt.Errorf("report: no JSON form for a %v", v.Type()) }
+}
+
+// time spares every finding a copy of its time on the heap, and its text.
+func (e *encoder) time(v reflect.Value) {
+	if !v.CanAddr() {
+		e.marshaled(v)
+		return
+	}
+	var room [len(time.RFC3339Nano)]byte
+	text, err := v.Addr().Interface().(*time.Time).AppendText(room[:0])
+	if err != nil {
+		e.err = err
+	}
+	e.quote(string(text))
 }
 
 func (e *encoder) marshaled(v reflect.Value) {

@@ -73,6 +73,13 @@ var needed = map[string]string{
 }
 
 func TestMain(m *testing.M) {
+	if server := os.Getenv(floorVar); server != "" {
+		if err := runFloor(server); err != nil {
+			fmt.Fprintln(os.Stderr, "floor:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	switch os.Getenv(switchVar) {
 	case "", "inside":
 		os.Exit(m.Run())
@@ -191,6 +198,7 @@ func TestReal(t *testing.T) {
 	}
 	takeOver(t)
 	buildNetwork(t)
+	t.Run("domains", tryDomains)
 	t.Run("lists", tryLists)
 	t.Run("bounces", tryCases)
 }
