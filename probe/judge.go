@@ -513,11 +513,27 @@ func (v *view) undecided(rests ...Finding) {
 		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepDKIM, StepDMARC, StepRemote, StepSending:
 			v.limit("ask-another-resolver", map[string]string{"server": f.Args["server"]})
 		case StepSMTP, StepRefuser:
+			if reply := refusal(f); reply != "" {
+				v.limit("refuses", map[string]string{"ip": f.Args["ip"], "reply": reply})
+				continue
+			}
 			v.limit("no-answer", nil)
 		case StepNamed, StepLists:
 			v.limit("lists-did-not-answer", nil)
 		}
 	}
+}
+
+// refusal is what a server refused us with, before we could say anything of a
+// message; "" where it did not.
+func refusal(f Finding) string {
+	switch f.Code {
+	case "smtp.greeting-rejected":
+		return f.Args["greeting"]
+	case "smtp.ehlo-rejected":
+		return f.Args["reply"]
+	}
+	return ""
 }
 
 // alsoSee reports what every admin wants to know of, whatever the verdict.

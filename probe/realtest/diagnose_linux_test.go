@@ -76,10 +76,11 @@ func (a answer) check(t *testing.T, w want) {
 	}
 }
 
-// The networks that the guard must let through, and how the other things that
+// The networks that the guard must let through, the name servers' among them,
+// and how the other things that
 // a configuration file would say are said.
 var (
-	allow    = []string{"--allow-private", "203.0.113.0/24", "--allow-private", "198.51.100.0/24"}
+	allow    = []string{"--allow-private", "203.0.113.0/24", "--allow-private", "198.51.100.0/24", "--allow-private", "192.0.2.0/24"}
 	identity = []string{
 		"--resolver", resolverAddr, "--our-domain", "example.org",
 		"--control", "control1.example", "--control", "control2.example",
