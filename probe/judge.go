@@ -574,9 +574,11 @@ func (v *view) notAmongMX() {
 }
 
 // amongMX says whether the host that refused is one of today's mail servers.
-func (v *view) amongMX() bool {
-	r := v.s.Failure.Remote
-	return v.mx != nil && v.mx.MX != nil && slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+func (v *view) amongMX() bool { return v.mx != nil && isOneOf(v.s.Failure.Remote, v.mx.MX) }
+
+// isOneOf says whether a host is a mail server of a domain.
+func isOneOf(r bounce.Host, mx *dnscheck.MX) bool {
+	return mx != nil && slices.ContainsFunc(mx.Hosts, func(h dnscheck.MXHost) bool {
 		return strings.EqualFold(h.Host, strings.TrimSuffix(r.Name, ".")) || slices.Contains(h.Addrs, r.IP.Unmap())
 	})
 }

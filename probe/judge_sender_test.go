@@ -118,6 +118,7 @@ func senderJudgements() []judgement {
 
 		// 12
 		{name: "the sender's domain leads into an inner network", category: classify.SenderDNS, reason: classify.ReasonSenderDomain, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "10.0.0.9")}})}, want: Consistent, because: "mx.ok", limits: "inner-addresses"},
+		{name: "the sender's own server, and another domain's, does not know the sender", category: classify.SenderDNS, reason: classify.ReasonSenderDomain, subject: with(remote("mail.example.org", "198.51.100.9")), findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "198.51.100.9")}})}, want: Consistent, because: "mx.ok", limits: "callout"},
 
 		// 14
 		{name: "SPF of nobody", category: auth, reason: spf, subject: with(func(s *Subject) { s.SenderDomain, s.Failure.Sender = "", "" }), want: Inconclusive, limits: "no-sender", unsaid: "no-sending-address"},
