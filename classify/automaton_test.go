@@ -22,7 +22,7 @@ func agrees(t *testing.T, a *automaton, re *regexp.Regexp, text []byte) {
 }
 
 func TestPatternsFindWhatRegexpFinds(t *testing.T) {
-	rules := Default().Rules()
+	rules := shipped(t).Rules()
 	for _, r := range rules {
 		a, err := compile(r.Pattern)
 		if err != nil {

@@ -18,13 +18,23 @@ func TestBuiltInRulesAreProved(t *testing.T) {
 	if _, err := read(builtIn, "rules", true); err != nil {
 		t.Error(err)
 	}
-	for _, fault := range Default().Prove() {
+	for _, fault := range shipped(t).Prove() {
 		t.Error(fault)
 	}
 }
 
+// shipped are the rules as they are built in.
+func shipped(t testing.TB) *Classifier {
+	t.Helper()
+	c, err := Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestRulesComeWithTheirProofsAndPlaces(t *testing.T) {
-	for _, r := range Default().Rules() {
+	for _, r := range shipped(t).Rules() {
 		if len(r.Example) == 0 || len(r.Counter) == 0 || r.Source == "" || r.File == "" || r.Line == 0 {
 			t.Errorf("%+v", r)
 		}
@@ -33,7 +43,7 @@ func TestRulesComeWithTheirProofsAndPlaces(t *testing.T) {
 
 func TestEveryCategoryAndReasonHasARule(t *testing.T) {
 	seen := map[string]bool{}
-	for _, r := range Default().Rules() {
+	for _, r := range shipped(t).Rules() {
 		seen[r.Category], seen[r.Reason] = true, true
 	}
 	for _, want := range slices.Concat(slugs[1:], reasons[:]) {
@@ -126,7 +136,7 @@ func TestGuide(t *testing.T) {
 		{want: 12, text: "553 zeng.pionmi.com does not exist"},
 		{want: 12, text: "550-Verification failed for <jqh@bpeg.cn> 550-It appears that the DNS operator for bpeg.cn 550-has installed an invalid MX record with an IP address 550-instead of a domain name on the right hand side. 550 Sender verify failed"},
 	}
-	c := Default()
+	c := shipped(t)
 	for _, tt := range tests {
 		got := c.Classify(said(tt.text))
 		if got.Category != tt.want {
@@ -146,7 +156,7 @@ func TestOtherWordsForTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Default()
+	c := shipped(t)
 	for line := range strings.Lines(string(text)) {
 		want, reply, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		if got := c.Classify(said(reply)); got.Slug != want {
@@ -156,7 +166,7 @@ func TestOtherWordsForTheSame(t *testing.T) {
 }
 
 func TestBlockedUsingQuotesTheZoneAsWritten(t *testing.T) {
-	got := Default().Classify(said("554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using dnsbl.example.net; https://dnsbl.example.net/query/192.0.2.25"))
+	got := shipped(t).Classify(said("554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using dnsbl.example.net; https://dnsbl.example.net/query/192.0.2.25"))
 	if got.List != "dnsbl.example.net" || got.Evidence[0].Rule != "blocklisted.blocked-using" {
 		t.Errorf("list %q by %v", got.List, got.Evidence)
 	}
@@ -224,7 +234,7 @@ func TestWordsThatMislead(t *testing.T) {
 		{"a code that says only that something failed", 0, said("554 5.0.0 Transaction failed")},
 		{"words that nobody knows", 0, said("550 Dumb.")},
 	}
-	c := Default()
+	c := shipped(t)
 	for _, tt := range tests {
 		if got := c.Classify(tt.f); got.Category != tt.want {
 			t.Errorf("%s: %q%q is %s by %v; want %s", tt.name, tt.f.Reply.Text, tt.f.Text, got.Slug, got.Evidence, tt.want.Slug())
@@ -233,7 +243,7 @@ func TestWordsThatMislead(t *testing.T) {
 }
 
 func TestAccentsMakeNoDifference(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, text := range []string{"550 Usuário não encontrado", "550 USUARIO NAO ENCONTRADO", "550 Schránka neexistuje", "550 schranka neexistuje"} {
 		if got := c.Classify(said(text)); got.Category != UnknownRecipient || !strings.Contains(text, got.Evidence[0].Quote) {
 			t.Errorf("%s is %s by %v", text, got.Slug, got.Evidence)
@@ -255,7 +265,7 @@ func TestProveNamesThePlaceOfEveryFault(t *testing.T) {
 }
 
 func TestNamesDoNotSpeak(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, text := range []string{
 		"550 mx.mailspamprotection.com",
 		"550 <spam@virus.example.net>",
@@ -272,12 +282,12 @@ func TestNamesDoNotSpeak(t *testing.T) {
 func TestReplyIsJudgedBeforeTheReport(t *testing.T) {
 	f := said("550 user unknown")
 	f.Text = "Your message was blocked by our spam firewall as content"
-	if got := Default().Classify(f); got.Category != UnknownRecipient || got.Evidence[0].From != FromReply {
+	if got := shipped(t).Classify(f); got.Category != UnknownRecipient || got.Evidence[0].From != FromReply {
 		t.Errorf("got %+v", got)
 	}
 	f = said("550 5.0.0")
 	f.Text = "The mailbox is full"
-	if got := Default().Classify(f); got.Category != MailboxFull || got.Evidence[0].From != FromBody {
+	if got := shipped(t).Classify(f); got.Category != MailboxFull || got.Evidence[0].From != FromBody {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -301,7 +311,7 @@ func TestListThatTheReplyNames(t *testing.T) {
 		{"550 Your IP address is on our blacklist", "", ReasonPrivateList},
 		{"550 user unknown", "", ""},
 	}
-	c := Default()
+	c := shipped(t)
 	for _, tt := range tests {
 		got := c.Classify(said(tt.text))
 		if got.List != tt.list || got.Reason != tt.reason {
@@ -311,7 +321,7 @@ func TestListThatTheReplyNames(t *testing.T) {
 }
 
 func TestStatusAloneIsWeak(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	tests := []struct {
 		status string
 		want   Category
@@ -325,7 +335,7 @@ func TestStatusAloneIsWeak(t *testing.T) {
 }
 
 func TestCodeAloneGoesByTheStage(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, tt := range []struct {
 		text  string
 		stage bounce.Stage
@@ -342,7 +352,7 @@ func TestCodeAloneGoesByTheStage(t *testing.T) {
 }
 
 func TestStatusExplained(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, code := range []string{"5.1.1", "4.1.1", "x.1.1", "X.1.1"} {
 		if s, ok := c.Status(code); !ok || s.Category != "unknown-recipient" || !s.Firm {
 			t.Errorf("%s: %+v, %v", code, s, ok)
@@ -369,7 +379,7 @@ source = "us"
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := Default()
+	base := shipped(t)
 	both := base.With(own)
 	got := both.Classify(said("550 user unknown"))
 	if got.Category != Rejected || got.Evidence[0].Rule != "house.prison" {
@@ -448,7 +458,7 @@ func holds(t *testing.T, c *Classifier, f bounce.Failure) {
 }
 
 func TestEveryAnswerIsWellFormed(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, r := range c.Rules() {
 		for _, text := range slices.Concat(r.Example, r.Counter) {
 			holds(t, c, r.failure(text))
@@ -459,7 +469,7 @@ func TestEveryAnswerIsWellFormed(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -477,7 +487,7 @@ func FuzzClassify(f *testing.F) {
 	f.Add(550, "5.1.1", "550 5.1.1 <a@example.net>… User unknown", "host mx.example.net said:", "rcpt")
 	f.Add(0, "", "", "connect to mx.example.net[192.0.2.1]:25: Connection refused", "connect")
 	f.Add(554, "x.7.1", "554-5.7.1 blocked using\xff bl.example.com 554 5.7.1 see http", "＠．…￼", "greeting")
-	c := Default()
+	c := shipped(f)
 	f.Fuzz(func(t *testing.T, code int, status, reply, text, stage string) {
 		holds(t, c, bounce.Failure{Sender: "a@example.org", Recipient: "b@example.net", Text: text, Stage: bounce.Stage(stage),
 			Reply: bounce.Reply{Code: code, Status: status, Text: reply}})
@@ -496,7 +506,7 @@ func FuzzLoad(f *testing.F) {
 
 // The examples of all rules stand for what servers say.
 func BenchmarkClassify(b *testing.B) {
-	c := Default()
+	c := shipped(b)
 	var failures []bounce.Failure
 	for _, r := range c.Rules() {
 		for _, text := range r.Example {
@@ -526,6 +536,6 @@ func BenchmarkClassify(b *testing.B) {
 
 func BenchmarkDefault(b *testing.B) {
 	for b.Loop() {
-		Default()
+		shipped(b)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestARepeatedQuestionHasTheSameAnswer(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	for _, r := range c.Rules() {
 		f := r.failure(r.Example[0])
 		q := ask(&f)
@@ -50,7 +50,7 @@ func TestQuestionsThatDifferAreNotTakenForEachOther(t *testing.T) {
 }
 
 func TestLongTextsAreNotRemembered(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	q := ask(&bounce.Failure{Text: "user unknown " + strings.Repeat("x", maxQuestion)})
 	for range 3 {
 		if known, again := c.memory.recall(&q); known != nil || again {
@@ -60,7 +60,7 @@ func TestLongTextsAreNotRemembered(t *testing.T) {
 }
 
 func TestMemoryHoldsNoMail(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	mail := "From: a@example.org\n\n550 5.1.1 user unknown"
 	f := bounce.Failure{Text: mail[len(mail)-22:]}
 	for range 2 {
@@ -80,7 +80,7 @@ func TestMemoryHoldsNoMail(t *testing.T) {
 }
 
 func TestTwoQuestionsOfOnePlaceAreBothRemembered(t *testing.T) {
-	c := Default()
+	c := shipped(t)
 	failure := func(i int) bounce.Failure { return bounce.Failure{Text: "user unknown " + strconv.Itoa(i)} }
 	place := func(i int) *place {
 		f := failure(i)

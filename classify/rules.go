@@ -135,15 +135,14 @@ func (l *lazyPattern) get() *automaton {
 }
 
 // Default gives the built-in rules. They are not checked and their proofs not
-// run, since the tests have done it.
-func Default() *Classifier {
+// run, since the tests have done it; an error means that the program was built
+// from damaged ones.
+func Default() (*Classifier, error) {
 	ours, err := read(builtIn, "rules", false)
 	if err != nil {
-		// Cannot happen with the files that the tests have read. A classifier
-		// that knows nothing answers everything with an honest unknown.
-		ours = library{}
+		return nil, err
 	}
-	return build(library{}, ours)
+	return build(library{}, ours), nil
 }
 
 // Load reads an admin's own rules: every *.toml file at the root of fsys. It is

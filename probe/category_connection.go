@@ -93,17 +93,22 @@ func (v *view) port25(failed Finding) string {
 }
 
 func (v *view) judgeConnection() {
-	if v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx) {
+	if v.unroutable() && v.contradicted(classify.DNSFailure, *v.mx) ||
+		v.lookupFailed() && v.zoneIsDead() && v.contradicted(classify.DNSFailure, v.of(StepNS)...) {
 		return
 	}
 	at, exact := v.refusing()
 	stage := v.s.stage(v.c)
+	givenUp := stage == bounce.StageQueue && v.c.Reason == ""
 	early := rank(stage) <= rank(bounce.StageGreeting) || stage == bounce.StageQueue && v.c.Reason == classify.ReasonTimeout
-	good := []string{"smtp.greets", "smtp.ehlo-rejected"}
+	good, silence := []string{"smtp.greets", "smtp.ehlo-rejected"}, []string{"smtp.silent", "smtp.greeting-closed"}
 	failed := v.connectFailures()
 	switch {
 	case exact && all(at, good...) && early:
 		v.is(Cleared, at...)
+	case exact && givenUp && (all(at, good...) || all(at, silence...)):
+		v.limit("given-up", nil)
+		v.is(Consistent, at...)
 	case exact && all(at, good...):
 		v.limit("stage", nil)
 		v.is(Consistent, at...)
@@ -115,7 +120,7 @@ func (v *view) judgeConnection() {
 	case exact && stage == bounce.StageGreeting && all(at, "smtp.greeting-rejected") && v.contradicted(meaning(at), at...):
 	case len(failed) > 0 && len(failed) == len(v.sessions):
 		v.unreachable(failed)
-	case exact && stage == bounce.StageGreeting && all(at, "smtp.silent", "smtp.greeting-closed"):
+	case exact && stage == bounce.StageGreeting && all(at, silence...):
 		v.is(Confirmed, at...)
 	default:
 		v.see(withCode(at, "smtp.greeting-rejected")...)

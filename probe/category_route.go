@@ -45,6 +45,9 @@ func (v *view) judgeDNS() {
 	}
 }
 
+// lookupFailed says whether our resolver could not find out where mail goes.
+func (v *view) lookupFailed() bool { return v.mx != nil && v.mx.Outcome == UnknownOC }
+
 // elsewhere is the second resolver's finding, where that finds the way which
 // ours does not: the fault is then near our own.
 func (v *view) elsewhere() []Finding {
@@ -61,8 +64,11 @@ func (v *view) judgeSilence() {
 	ns := v.of(StepNS)
 	dead := withCode(ns, "ns.dead")
 	switch found := v.elsewhere(); {
-	case len(dead) > 0:
+	case v.zoneIsDead():
 		v.is(Confirmed, dead...)
+	case len(dead) > 0:
+		v.limit("name-server-silent", nil)
+		v.is(Consistent, dead...)
 	case len(found) > 0:
 		v.is(Consistent, found...)
 	case all(ns, "ns.ok", "ns.serials", "ns.differs") && resolverFails(*ns[0].NS):
@@ -73,6 +79,14 @@ func (v *view) judgeSilence() {
 	default:
 		v.undecided(*v.mx)
 	}
+}
+
+// zoneIsDead says whether every name server of the recipient's domain was heard
+// to be of no use to it, or certainly has no address. One that was not heard
+// may be kept from us alone.
+func (v *view) zoneIsDead() bool {
+	dead := withCode(v.of(StepNS), "ns.dead")
+	return len(dead) > 0 && !slices.ContainsFunc(dead[0].NS.Servers, unheard)
 }
 
 // resolverFails says whether the name servers tell where mail goes, and the

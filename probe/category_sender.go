@@ -3,6 +3,7 @@ package probe
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"diagnose/classify"
 )
@@ -11,6 +12,10 @@ import (
 func (v *view) judgeSenderDNS() {
 	switch v.c.Reason {
 	case classify.ReasonPTR:
+		if strings.Contains(v.s.said(), "cannot find your reverse hostname") { // Postfix, which then takes any name
+			v.byCode(StepPTR, []string{"ptr.none"}, []string{"ptr.ok", "ptr.unconfirmed", "ptr.generic"}, nil)
+			return
+		}
 		v.byCode(StepPTR, []string{"ptr.none"}, []string{"ptr.ok"}, []string{"ptr.unconfirmed", "ptr.generic"})
 	case classify.ReasonFCrDNS:
 		v.byCode(StepPTR, []string{"ptr.none", "ptr.unconfirmed"}, []string{"ptr.ok"}, []string{"ptr.generic"})
@@ -40,9 +45,15 @@ func (v *view) judgeHELO() {
 }
 
 // judgeSenderDomain: one that leads only into an inner network passes for us,
-// and for no server outside.
+// and for no server outside. Where the server that refused is the sender's own,
+// it knows of the sender, and not only of the domain.
 func (v *view) judgeSenderDomain() {
 	fs := v.of(StepSenderMX)
+	if all(fs, routable...) && isOneOf(v.s.Failure.Remote, fs[0].MX) {
+		v.limit("callout", nil)
+		v.is(Consistent, fs...)
+		return
+	}
 	if all(fs, routable...) && onlyInner(fs[0].MX) {
 		v.limit("inner-addresses", map[string]string{"domain": fs[0].Target})
 		v.is(Consistent, fs...)

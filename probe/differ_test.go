@@ -98,7 +98,7 @@ func TestRepliesThatCouldMeanSeveralThings(t *testing.T) {
 					s.Failure.Text, s.Failure.Stage = x.text, bounce.StageConnect
 				}
 			}}, x.edit...)...)
-			c := refine(classify.Default().Classify(s.Failure), &s)
+			c := refine(shipped.Classify(s.Failure), &s)
 			if x.text == noHost {
 				s.Failure.Stage = ""
 			}

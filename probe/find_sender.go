@@ -193,15 +193,21 @@ func nameServer(s dnscheck.NameServer) string {
 	return s.Host + " [" + s.Addr.String() + "]"
 }
 
+// unheard says whether nothing came of a name server itself: what keeps us from
+// it may be near us.
+func unheard(s dnscheck.NameServer) bool {
+	return s.Service == dnscheck.Silent || s.Service == dnscheck.Faulty && s.MX.Status == dnscheck.Failed
+}
+
 func nsCode(a dnscheck.Authority) (Outcome, string) {
-	serving, unheard, unasked, differs := a.Serving(), 0, 0, false
+	serving, silent, unasked, differs := a.Serving(), 0, 0, false
 	for _, s := range a.Servers {
 		differs = differs || s.Differs
 		switch {
 		case s.Service == dnscheck.NotAsked:
 			unasked++
-		case s.Service == dnscheck.Silent, s.Service == dnscheck.Faulty && s.MX.Status == dnscheck.Failed:
-			unheard++ // what keeps us from it may be near us
+		case unheard(s):
+			silent++
 		}
 	}
 	switch {
@@ -215,7 +221,7 @@ func nsCode(a dnscheck.Authority) (Outcome, string) {
 		return Healthy, "ns.ok"
 	case len(a.Servers) == 0 || unasked+a.Unasked > 0:
 		return UnknownOC, "ns.undecided"
-	case unheard == len(a.Servers) && !a.FromParent:
+	case silent == len(a.Servers) && !a.FromParent:
 		return UnknownOC, "ns.unheard"
 	}
 	return Faulty, "ns.dead"

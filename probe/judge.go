@@ -514,11 +514,27 @@ func (v *view) undecided(rests ...Finding) {
 		case StepMX, StepSenderMX, StepHELO, StepPTR, StepSPF, StepDKIM, StepDMARC, StepRemote, StepSending:
 			v.limit("ask-another-resolver", map[string]string{"server": f.Args["server"]})
 		case StepSMTP, StepRefuser:
+			if reply := refusal(f); reply != "" {
+				v.limit("refuses", map[string]string{"ip": f.Args["ip"], "reply": reply})
+				continue
+			}
 			v.limit("no-answer", nil)
 		case StepNamed, StepLists:
 			v.limit("lists-did-not-answer", nil)
 		}
 	}
+}
+
+// refusal is what a server refused us with, before we could say anything of a
+// message; "" where it did not.
+func refusal(f Finding) string {
+	switch f.Code {
+	case "smtp.greeting-rejected":
+		return f.Args["greeting"]
+	case "smtp.ehlo-rejected":
+		return f.Args["reply"]
+	}
+	return ""
 }
 
 // alsoSee reports what every admin wants to know of, whatever the verdict.
@@ -559,9 +575,11 @@ func (v *view) notAmongMX() {
 }
 
 // amongMX says whether the host that refused is one of today's mail servers.
-func (v *view) amongMX() bool {
-	r := v.s.Failure.Remote
-	return v.mx != nil && v.mx.MX != nil && slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool {
+func (v *view) amongMX() bool { return v.mx != nil && isOneOf(v.s.Failure.Remote, v.mx.MX) }
+
+// isOneOf says whether a host is a mail server of a domain.
+func isOneOf(r bounce.Host, mx *dnscheck.MX) bool {
+	return mx != nil && slices.ContainsFunc(mx.Hosts, func(h dnscheck.MXHost) bool {
 		return strings.EqualFold(h.Host, strings.TrimSuffix(r.Name, ".")) || slices.Contains(h.Addrs, r.IP.Unmap())
 	})
 }

@@ -79,6 +79,8 @@ func senderJudgements() []judgement {
 		return dnscheck.MX{Domain: "example.net", Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mx1.example.net", mx1)}, Authentic: authentic}
 	}
 	serving := nameServers(dnscheck.Serves, dnscheck.Serves)
+	fromParent := nameServers(dnscheck.Silent)
+	fromParent.FromParent = true
 	serving.Resolver.Status = dnscheck.ServFail
 	serving.Servers[0].MX.Status = dnscheck.OK
 	recovered := nameServers(dnscheck.Serves)
@@ -95,6 +97,8 @@ func senderJudgements() []judgement {
 	return []judgement{
 		// 5: whose fault it is that our resolver finds no way
 		{name: "SERVFAIL, and no name server holds the zone", category: dns, findings: []Finding{servfail, nsIs(nameServers(dnscheck.Lame, dnscheck.Declines))}, want: Confirmed, because: "ns.dead"},
+		{name: "SERVFAIL, one name server is silent and the other does not hold the zone", category: dns, findings: []Finding{servfail, nsIs(nameServers(dnscheck.Silent, dnscheck.Lame))}, want: Consistent, because: "ns.dead", limits: "name-server-silent"},
+		{name: "SERVFAIL, and only the parent's name servers can be heard", category: dns, findings: []Finding{servfail, nsIs(fromParent)}, want: Consistent, because: "ns.dead", limits: "name-server-silent"},
 		{name: "SERVFAIL, and nobody on port 53 can be heard", category: dns, findings: []Finding{servfail, nsIs(nameServers(dnscheck.Silent, dnscheck.Silent))}, want: Inconclusive},
 		{name: "SERVFAIL, and one name server was not asked", category: dns, findings: []Finding{servfail, nsIs(nameServers(dnscheck.Lame, dnscheck.NotAsked))}, want: Inconclusive},
 		{name: "SERVFAIL, and the name servers answer", category: dns, findings: []Finding{servfail, nsIs(serving)}, want: Consistent, because: "ns.ok", limits: "resolver-fails"},
@@ -114,6 +118,7 @@ func senderJudgements() []judgement {
 
 		// 12
 		{name: "the sender's domain leads into an inner network", category: classify.SenderDNS, reason: classify.ReasonSenderDomain, findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "10.0.0.9")}})}, want: Consistent, because: "mx.ok", limits: "inner-addresses"},
+		{name: "the sender's own server, and another domain's, does not know the sender", category: classify.SenderDNS, reason: classify.ReasonSenderDomain, subject: with(remote("mail.example.org", "198.51.100.9")), findings: []Finding{senderMX(dnscheck.MX{Status: dnscheck.OK, Hosts: []dnscheck.MXHost{mxHost("mail.example.org", "198.51.100.9")}})}, want: Consistent, because: "mx.ok", limits: "callout"},
 
 		// 14
 		{name: "SPF of nobody", category: auth, reason: spf, subject: with(func(s *Subject) { s.SenderDomain, s.Failure.Sender = "", "" }), want: Inconclusive, limits: "no-sender", unsaid: "no-sending-address"},

@@ -53,7 +53,7 @@ func ask(ip, rcpt, beside string, edits ...func(*smtpcheck.Session)) Finding {
 	}
 	f := at(StepRcpt, CheckSMTP, findRcpt(s, "a@example.net", greets.Args["host"]))
 	if r := s.Refusal(); r.Code != 0 {
-		c := classify.Default().Classify(refused(s, r, "a@example.net", greets.Args["host"]))
+		c := shipped.Classify(refused(s, r, "a@example.net", greets.Args["host"]))
 		f.Named = &c
 	}
 	return f
@@ -210,7 +210,7 @@ func (p *postOffice) dialer(t *testing.T) smtptest.Dialer {
 
 func (p *postOffice) runner(t *testing.T) (*Runner, *net4) {
 	r, network, _ := testRunner(t, map[string]smtptest.Dialer{"203.0.113.25:25": p.dialer(t)})
-	r.Name = classify.Default().Classify
+	r.Name = shipped.Classify
 	r.Random = func() string { return "qx7" }
 	return r, network
 }

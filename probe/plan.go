@@ -94,7 +94,7 @@ func Plan(c classify.Classification, s Subject) []Step {
 		p.senderDomain(s)
 		p.spf(s)
 		p.published(s)
-	case classify.DNSFailure:
+	case classify.DNSFailure, classify.ConnectionFailed:
 		p.otherViews(s)
 	case classify.TLSFailed:
 		p.demands(s)

@@ -330,7 +330,7 @@ func TestNoTimeLeft(t *testing.T) {
 		look := r.Begin()
 		time.Sleep(2 * time.Minute)
 		got := summary(look.Run(t.Context(), planFor("example.net", 9)))
-		if got != "mx:skipped.time smtp:skipped.time control:skipped.time" || len(network.dialed)+len(dns.Queries()) > 0 {
+		if got != "mx:skipped.time smtp:skipped.time control:skipped.time ns:skipped.time second:skipped.time" || len(network.dialed)+len(dns.Queries()) > 0 {
 			t.Errorf("%s, dialled %v, asked %v", got, network.dialed, dns.Queries())
 		}
 	})

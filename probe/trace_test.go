@@ -21,14 +21,7 @@ const late = 50 * time.Millisecond
 // and keeps all that is said there for a while, each way by half of it.
 func delayed(t *testing.T, to netip.AddrPort) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := net.ListenPacket("udp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	l, u := bothPorts(t)
 	var running sync.WaitGroup
 	t.Cleanup(func() { l.Close(); u.Close(); running.Wait() })
 	running.Go(func() {
@@ -72,6 +65,26 @@ func delayed(t *testing.T, to netip.AddrPort) netip.AddrPort {
 		}
 	})
 	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// bothPorts listens on one port by TCP and by UDP. The port that TCP is given
+// may be somebody's by UDP: then it is another's turn.
+func bothPorts(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := net.ListenPacket("udp", l.Addr().String())
+		if err == nil {
+			return l, u
+		}
+		l.Close()
+		if tries == 20 {
+			t.Fatal(err)
+		}
+	}
 }
 
 // relay hands on what from says, half a round trip later.

@@ -310,15 +310,24 @@ func (a *app) ours() (probe.Our, error) {
 
 // classifier is the built-in one, with an admin's own rules before it.
 func (a *app) classifier() (*classify.Classifier, error) {
-	c := classify.Default()
-	if a.opt.rules == "" {
-		return c, nil
+	c, err := builtIn()
+	if err != nil || a.opt.rules == "" {
+		return c, err
 	}
 	own, err := a.ownRules()
 	if err != nil {
 		return nil, err
 	}
 	return c.With(own), nil
+}
+
+// builtIn are the rules that the program was built with.
+func builtIn() (*classify.Classifier, error) {
+	c, err := classify.Default()
+	if err != nil {
+		return nil, failed("proofs", "error", err.Error())
+	}
+	return c, nil
 }
 
 // ownRules are those in the folder of --rules, proved.

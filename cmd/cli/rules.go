@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"diagnose/classify"
 	"diagnose/cmd/report"
 )
 
@@ -48,15 +47,15 @@ func (a *app) rulesList() error {
 // else of the built-in ones. Loading own rules proves them already, and its
 // error names the file, the line and the rule.
 func (a *app) rulesTest() error {
-	c := classify.Default()
+	load := builtIn
 	if a.opt.rules != "" {
-		own, err := a.ownRules()
-		if err != nil {
-			return err
-		}
-		c = own
+		load = a.ownRules
 	}
-	err := errors.Join(c.Prove()...)
+	c, err := load()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(c.Prove()...)
 	if err == nil && len(c.Rules()) == 0 {
 		err = errors.New("there are none")
 	}

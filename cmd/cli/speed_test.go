@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"diagnose/classify"
 	"diagnose/classify/bounce"
 	"diagnose/cmd/report"
 	"diagnose/probe"
@@ -151,7 +150,11 @@ func BenchmarkTell(b *testing.B) {
 			read = append(read, r)
 		}
 	}
-	d := &probe.Diagnoser{Classifier: classify.Default(), Now: time.Now}
+	c, err := builtIn()
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := &probe.Diagnoser{Classifier: c, Now: time.Now}
 	out := report.NewJSON(io.Discard, false)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {

@@ -153,6 +153,7 @@ func (p *place) enter(t *testing.T, w *world, s state) {
 // message is what the case sends.
 func (p *place) message() mail {
 	m := p.mail
+	m.as = p.fill(m.as)
 	m.from = "carol@example.org"
 	if p.own {
 		m.from = p.fill("carol@{o}")
@@ -321,7 +322,7 @@ func tryCases(t *testing.T) {
 	dkim := makeDKIM(t)
 	for _, p := range places {
 		p.dkim = dkim
-		hosts = append(hosts, "mx."+p.domain())
+		hosts = append(hosts, "mx."+p.domain(), "mta-sts."+p.domain())
 	}
 	makeCertificates(t, hosts...)
 	for zone, records := range map[string]func(*place) string{
@@ -339,6 +340,7 @@ func tryCases(t *testing.T) {
 	for _, r := range w.remotes {
 		r.start(t)
 	}
+	startPolicies(t)
 	start(t, within("remote-postfix", lab("sbin/opendmarc"), "-f", "-c", workDir+"/postfix/opendmarc.conf")...)
 	startControls(t)
 	startSenders(t)

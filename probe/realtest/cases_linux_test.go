@@ -13,6 +13,7 @@ var cases = slices.Concat(mailboxCases, messageCases, routeCases, policyCases, s
 const (
 	onlyPostmaster = "virtual_mailbox_maps = regexp:{{/^postmaster@/ theirs}}"
 	announced      = "message_size_limit = 20000"
+	banned         = "smtpd_client_restrictions = reject\nsmtpd_delay_reject = no"
 	hidden         = "message_size_limit = 20000\nsmtpd_discard_ehlo_keywords = size, chunking"
 )
 
@@ -73,7 +74,7 @@ var mailboxCases = []bounceCase{
 		looks: []look{
 			now("confirmed", "recipient", "rcpt.refused-alone", rcpt),
 			fixed("cleared", "sender", "rcpt.exists", rcpt),
-			instead(8, state{policy: "connect: drop message = No SMTP service here for your host"}, "inconclusive", "unknown", "smtp.greeting-rejected", rcpt),
+			instead(8, state{policy: "connect: drop message = No SMTP service here for your host"}, "inconclusive", "unknown", "refuses", rcpt),
 		},
 	},
 	{
@@ -213,6 +214,16 @@ var messageCases = []bounceCase{
 		},
 	},
 	{
+		label: "many-p", category: 10, unseen: true,
+		by:    "postfix", // Exim has delivered to some, and keeps the others
+		mail:  mail{to: []string{"dave", "dive", "dove", "postmaster"}},
+		cause: state{policy: "smtpd_recipient_limit = 2"},
+		says:  "too many recipients",
+		looks: []look{
+			now("consistent", "sender", "smtp.greets"),
+		},
+	},
+	{
 		label: "many-x", category: 10, quick: true, unseen: true,
 		at: "exim", mail: mail{to: []string{"dave", "postmaster", "erin", "d1", "d2", "d3"}},
 		cause: state{policy: "rcpt: deny condition = ${if >{$rcpt_count}{2}}\nmessage = 550 5.5.3 Too many recipients\naccept"},
@@ -222,6 +233,14 @@ var messageCases = []bounceCase{
 		},
 	},
 }
+
+// Records of a domain: one whose name server does not hold it; one with a
+// second mail server, which is in order; one with a second that is not.
+const (
+	lame     = "@ NS ns.lists.example."
+	spare    = "@ MX 10 mx\nmx A {ip}\n@ MX 20 control1.example."
+	halfDead = "@ MX 10 mx\nmx A {ip}\n@ MX 20 shut\nshut A 203.0.113.250"
+)
 
 var routeCases = []bounceCase{
 	{
@@ -276,11 +295,21 @@ var routeCases = []bounceCase{
 	},
 	{
 		label: "servfail", category: 5,
-		cause: state{dns: "@ NS ns.lists.example."},
+		cause: state{dns: lame},
 		says:  "Host or domain name not found|retry timeout exceeded|host lookup did not complete",
 		looks: []look{
-			now("inconclusive", "unknown", "mx.servfail").byExim(9, "inconclusive", "unknown", "mx.servfail"),
+			now("confirmed", "remote-server", "ns.dead").byExim(9, "contradicted", "remote-server", "ns.dead"),
 			fixed("cleared", "sender", "mx.ok").byExim(9, "consistent", "remote-server", "smtp.greets"),
+		},
+	},
+	{
+		label: "ns-silent", category: 5, alone: true,
+		by:    "postfix",
+		cause: state{dns: lame, do: func(t *testing.T, w *world) { w.lists.silence(t) }},
+		says:  "Host or domain name not found",
+		looks: []look{
+			now("consistent", "remote-server", "name-server-silent"),
+			fixed("cleared", "sender", "mx.ok").after(state{do: func(t *testing.T, w *world) { w.lists.speak(t) }}),
 		},
 	},
 	{
@@ -311,6 +340,16 @@ var routeCases = []bounceCase{
 		},
 	},
 	{
+		label: "pool-p", category: 9,
+		cause: state{policy: closed},
+		says:  "Connection refused|retry timeout exceeded",
+		looks: []look{
+			fixed("consistent", "remote-server", "hosts-differ").after(state{policy: closed, dns: spare}), // by the other one
+			fixed("cleared", "sender", "smtp.greets").byExim(9, "consistent", "remote-server", "given-up").after(state{dns: spare}),
+			instead(9, state{policy: closed, dns: halfDead}, "confirmed", "remote-server", "control.ok"),
+		},
+	},
+	{
 		label: "refused-s", category: 9,
 		at:    "smtpd",
 		cause: state{policy: closed},
@@ -318,7 +357,7 @@ var routeCases = []bounceCase{
 		looks: []look{
 			now("confirmed", "remote-server", "control.ok"),
 			fixed("cleared", "sender", "smtp.greets").byExim(9, "consistent", "remote-server", "smtp.greets"),
-			instead(8, state{policy: `phase connect match src 198.51.100.0/24 disconnect "554 5.7.1 Your network is not welcome here"`}, "inconclusive", "unknown", "smtp.greeting-rejected"),
+			instead(8, state{policy: `phase connect match src 198.51.100.0/24 disconnect "554 5.7.1 Your network is not welcome here"`}, "inconclusive", "unknown", "refuses"),
 		},
 	},
 	{
@@ -337,7 +376,7 @@ var routeCases = []bounceCase{
 		cause: state{policy: "connect: accept delay = 100s"},
 		says:  "timed out|timeout",
 		looks: []look{
-			now("confirmed", "remote-server", "smtp.silent").byExim(9, "inconclusive", "unknown", "smtp.silent"),
+			now("confirmed", "remote-server", "smtp.silent").byExim(9, "consistent", "remote-server", "smtp.silent"),
 			fixed("cleared", "sender", "smtp.greets").byExim(9, "consistent", "remote-server", "smtp.greets"),
 		},
 	},
@@ -404,12 +443,21 @@ var routeCases = []bounceCase{
 var policyCases = []bounceCase{
 	{
 		label: "banned-p", category: 8, quick: true,
-		cause: state{policy: "smtpd_client_restrictions = reject\nsmtpd_delay_reject = no"},
+		cause: state{policy: banned},
 		says:  "Access denied",
 		looks: []look{
 			now("confirmed", "our-server", "smtp.greeting-rejected"),
 			fixed("cleared", "sender", "smtp.greets"),
 			instead(9, state{policy: closed}, "inconclusive", "unknown", "smtp.refused"),
+		},
+	},
+	{
+		label: "banned-pool-p", category: 8,
+		cause: state{policy: banned},
+		says:  "Access denied",
+		looks: []look{
+			instead(8, state{policy: banned, dns: spare}, "confirmed", "our-server", "smtp.greeting-rejected"),
+			fixed("cleared", "sender", "smtp.greets").after(state{dns: halfDead}),
 		},
 	},
 	{
@@ -519,6 +567,16 @@ var policyCases = []bounceCase{
 		},
 	},
 	{
+		label: "greylist-memory-x", category: 13, // it knows who came before
+		at:    "exim",
+		cause: state{policy: greylist},
+		says:  "Greylisted, please try again",
+		looks: []look{
+			now("confirmed", "unknown", "rcpt.greylisted", rcpt),
+			fixed("consistent", "unknown", "", rcpt).after(state{policy: greylist}),
+		},
+	},
+	{
 		label: "rate-p", category: 13, prime: true, quick: true, alone: true,
 		cause: state{policy: "smtpd_client_message_rate_limit = 1"},
 		says:  "too much mail from",
@@ -557,7 +615,7 @@ var senderCases = []bounceCase{
 		looks: []look{
 			now("confirmed", "our-server", "ptr.none"),
 			fixed("cleared", "sender", "ptr.ok").after(state{do: restorePTR}),
-			instead(12, state{do: setPTR("mail.elsewhere.example.")}, "consistent", "our-server", "ptr.unconfirmed"),
+			fixed("cleared", "sender", "ptr.unconfirmed").after(state{policy: "smtpd_client_restrictions = reject_unknown_reverse_client_hostname", do: setPTR("mail.elsewhere.example.")}),
 			fixed("cleared", "sender", "ptr.ok").after(state{do: restorePTR}),
 		},
 	},
@@ -576,7 +634,7 @@ var senderCases = []bounceCase{
 		cause: state{policy: "smtpd_client_restrictions = reject_unknown_client_hostname", do: setPTR("mail.elsewhere.example.")},
 		says:  "cannot find your hostname",
 		looks: []look{
-			now("consistent", "our-server", "ptr.unconfirmed"),
+			now("confirmed", "our-server", "ptr.unconfirmed"),
 			fixed("cleared", "sender", "ptr.ok").after(state{do: restorePTR}),
 		},
 	},
@@ -625,7 +683,7 @@ var senderCases = []bounceCase{
 		says:  "Sender verify failed",
 		looks: []look{
 			now("confirmed", "our-server", "mx.none"),
-			fixed("consistent", "our-server", "mx.ok"),
+			fixed("cleared", "sender", "mx.ok"),
 		},
 	},
 	{
@@ -682,6 +740,22 @@ var senderCases = []bounceCase{
 		},
 	},
 	{
+		label: "dmarc-foreign-p", category: 14, // a desk writes as the recipient's own domain
+		mail: mail{as: "boss@{d}", header: "DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=lab; h=from; bh=; b=\r\n"},
+		cause: state{
+			policy: "smtpd_milters = inet:127.0.0.1:8893",
+			dns:    "@ MX 10 mx\nmx A {ip}\n_dmarc TXT \"v=DMARC1; p=reject\"",
+		},
+		says: "rejected by DMARC policy",
+		looks: []look{
+			now("confirmed", "sender", "dmarc.reject"),
+			fixed("consistent", "sender", "dmarc-asks-nothing").after(state{
+				policy: "smtpd_milters = inet:127.0.0.1:8893",
+				dns:    "@ MX 10 mx\nmx A {ip}\n_dmarc TXT \"v=DMARC1; p=none\"",
+			}),
+		},
+	},
+	{
 		label: "dkim-gone-x", category: 14, own: true,
 		at: "exim", by: "exim",
 		cause: state{policy: refuseUnsigned},
@@ -717,6 +791,16 @@ var senderCases = []bounceCase{
 		looks: []look{
 			now("confirmed", "remote-server", "smtp.greets").byExim(9, "consistent", "remote-server", "smtp.greets"),
 			fixed("cleared", "sender", "smtp.greets").byExim(9, "consistent", "remote-server", "smtp.greets").after(state{policy: "tls: /run/lab/tls/good.pem"}),
+		},
+	},
+	{
+		label: "sts-p", category: 15, // what we demand, the domain announces
+		cause: state{dns: announcing},
+		says:  "retry timeout exceeded|TLS is required, but was not offered|a TLS session is required|STARTTLS",
+		looks: []look{
+			now("confirmed", "remote-server", "sts.enforce").byExim(9, "consistent", "remote-server", "smtp.greets"),
+			instead(15, state{policy: tlsWith("expired"), dns: announcing}, "consistent", "remote-server", "sts.enforce").byExim(9, "consistent", "remote-server", "smtp.greets"),
+			fixed("cleared", "sender", "sts.enforce").byExim(9, "consistent", "remote-server", "smtp.greets").after(state{policy: tlsWith("good"), dns: announcing}),
 		},
 	},
 	{
@@ -763,8 +847,12 @@ var senderCases = []bounceCase{
 
 const (
 	refuseUnsigned = "dkim: deny dkim_status = none:invalid:fail\nmessage = 550 5.7.20 DKIM signature of $dkim_cur_signer is not valid: $dkim_verify_reason\naccept"
+	announcing     = "@ MX 10 mx\nmx A {ip}\n_mta-sts TXT \"v=STSv1; id=1\"\nmta-sts A " + policiesAddr
 	signed         = "@ MX 10 mail.example.org.\n@ TXT \"v=spf1 ip4:198.51.100.0/24 -all\"\n"
 )
+
+// greylist lets in who came a second ago, or earlier.
+const greylist = "rcpt: defer !seen = -1s / key=$sender_host_address-$sender_address-$local_part@$domain\nmessage = 451 4.7.1 Greylisted, please try again later\naccept"
 
 func tlsWith(name string) string {
 	return "smtpd_tls_security_level = may\nsmtpd_tls_chain_files = /run/lab/tls/" + name + ".pem"

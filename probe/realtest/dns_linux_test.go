@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// The name servers' addresses.
+// The addresses of the router's own servers.
 const (
 	resolverAddr  = "192.0.2.53" // unbound: the resolver of the mail servers and of diagnose
 	authorityAddr = "192.0.2.54" // NSD: the root and the zones
 	listsAddr     = "192.0.2.55" // rbldnsd: the block lists
+	policiesAddr  = "192.0.2.52" // the web server with the MTA-STS policies
 )
 
 // zoneNames are the zones that NSD serves, by the file of testdata/lab/zones

@@ -143,7 +143,7 @@ func nth(space string, n int) string {
 func buildNetwork(t *testing.T) {
 	t.Helper()
 	run(t, "ip", "link", "set", "lo", "up")
-	for _, addr := range []string{resolverAddr, authorityAddr, listsAddr} {
+	for _, addr := range []string{resolverAddr, authorityAddr, listsAddr, policiesAddr} {
 		run(t, "ip", "addr", "replace", addr+"/32", "dev", "lo")
 	}
 	for space := range networks {

@@ -2,6 +2,7 @@ package realtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,18 +54,20 @@ func startSenders(t *testing.T) {
 
 // mail is what the colleague sends.
 type mail struct {
-	from string
-	to   []string
-	size int // at least, in bytes
-	port int // where it is handed in; 0: 25
+	from   string
+	as     string // the author in From; empty: from
+	to     []string
+	header string // more lines of it, each with its end
+	size   int    // at least, in bytes
+	port   int    // where it is handed in; 0: 25
 }
 
 // send hands a message in, as the colleague does.
 func (s sender) send(t *testing.T, m mail) {
 	t.Helper()
 	var msg bytes.Buffer
-	fmt.Fprintf(&msg, "From: %s\r\nTo: %s\r\nSubject: offer\r\nMessage-ID: <%d@example.org>\r\nDate: %s\r\n\r\n",
-		m.from, strings.Join(m.to, ",\r\n "), time.Now().UnixNano(), time.Now().Format(time.RFC1123Z))
+	fmt.Fprintf(&msg, "From: %s\r\nTo: %s\r\nSubject: offer\r\nMessage-ID: <%d@example.org>\r\nDate: %s\r\n%s\r\n",
+		cmp.Or(m.as, m.from), strings.Join(m.to, ",\r\n "), time.Now().UnixNano(), time.Now().Format(time.RFC1123Z), m.header)
 	for msg.Len() < max(m.size, 500) {
 		msg.WriteString("The quick brown fox jumps over the lazy dog, and rests a while.\r\n")
 	}

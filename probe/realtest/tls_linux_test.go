@@ -10,8 +10,12 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"net"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,6 +44,28 @@ func makeCertificates(t *testing.T, hosts ...string) {
 		write(t, filepath.Join(workDir, "tls", name+".pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))+
 			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})))
 	}
+}
+
+// startPolicies starts the web server with the MTA-STS policies of all domains:
+// each has its mx, and enforces.
+func startPolicies(t *testing.T) {
+	t.Helper()
+	pair := filepath.Join(workDir, "tls/good.pem")
+	l, err := net.Listen("tcp", policiesAddr+":443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		domain, ok := strings.CutPrefix(r.Host, "mta-sts.")
+		if !ok || r.URL.Path != "/.well-known/mta-sts.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprintf(w, "version: STSv1\r\nmode: enforce\r\nmx: mx.%s\r\nmax_age: 86400\r\n", domain)
+	})}
+	go server.ServeTLS(l, pair, pair)
+	t.Cleanup(func() { server.Close() })
 }
 
 // makeDKIM writes the key that our Exim signs with and returns its record.
