@@ -1,6 +1,7 @@
 package realtest
 
 import (
+	"context"
 	"slices"
 	"testing"
 )
@@ -752,6 +753,7 @@ var senderCases = []bounceCase{
 			fixed("consistent", "sender", "dmarc-asks-nothing").after(state{
 				policy: "smtpd_milters = inet:127.0.0.1:8893",
 				dns:    "@ MX 10 mx\nmx A {ip}\n_dmarc TXT \"v=DMARC1; p=none\"",
+				do:     awaitTXT("_dmarc.dmarc-foreign-p.example."),
 			}),
 		},
 	},
@@ -871,6 +873,17 @@ func unlist(zone string) func(*testing.T, *world) {
 
 func resign(zone, fault string) func(*testing.T, *world) {
 	return func(t *testing.T, w *world) { w.names.resign(t, zone, fault) }
+}
+
+// awaitTXT waits until a name has a text: a failure to find it, while the name
+// server read its zones anew, may be remembered for some seconds.
+func awaitTXT(name string) func(*testing.T, *world) {
+	return func(t *testing.T, _ *world) {
+		eventually(t, "text of "+name, func(ctx context.Context) error {
+			_, err := resolver.LookupTXT(ctx, name)
+			return err
+		})
+	}
 }
 
 // setPTR gives our addresses another reverse name, or none.
