@@ -52,15 +52,18 @@ func (a adviser) verdict() Verdict {
 }
 
 // limited says whether the verdict bears a limit.
-func (a adviser) limited(code string) bool {
+func (a adviser) limited(code string) bool { return len(a.limits(code)) > 0 }
+
+// limits are those of a code that bound the verdict.
+func (a adviser) limits(code string) (of []Seen) {
 	if a.v != nil {
 		for _, l := range a.v.Limits {
 			if l.Code == code {
-				return true
+				of = append(of, l)
 			}
 		}
 	}
-	return false
+	return of
 }
 
 // finding is the finding of a step, where there is one.
@@ -265,6 +268,9 @@ func (a adviser) advice() []Advice {
 		return []Advice{{PartySender, "send-again", a.args()}}
 	case Inconclusive:
 		decide := Advice{PartyUnknown, a.whatWouldDecide(), a.args()}
+		if decide.Code == "allow-network" { // for the address in question, which need not be the one that sent
+			decide.Args = a.limits("not-public")[0].Args
+		}
 		return append([]Advice{decide}, slices.DeleteFunc(a.byCategory(), func(b Advice) bool { return b.Code == decide.Code })...)
 	}
 	return a.byCategory()

@@ -106,9 +106,12 @@ func (v *view) judgeConnection() {
 	switch {
 	case exact && all(at, good...) && early:
 		v.is(Cleared, at...)
-	case exact && givenUp && (all(at, good...) || all(at, silence...)):
+	case exact && givenUp && all(at, good...):
 		v.limit("given-up", nil)
 		v.is(Consistent, at...)
+	case exact && givenUp && all(at, silence...): // silence again, but of what it was silence then nobody says
+		v.limit("given-up", nil)
+		v.undecided(at...)
 	case exact && all(at, good...):
 		v.limit("stage", nil)
 		v.is(Consistent, at...)

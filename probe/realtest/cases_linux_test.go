@@ -377,7 +377,7 @@ var routeCases = []bounceCase{
 		cause: state{policy: "connect: accept delay = 100s"},
 		says:  "timed out|timeout",
 		looks: []look{
-			now("confirmed", "remote-server", "smtp.silent").byExim(9, "consistent", "remote-server", "smtp.silent"),
+			now("confirmed", "remote-server", "smtp.silent").byExim(9, "inconclusive", "unknown", "smtp.silent"),
 			fixed("cleared", "sender", "smtp.greets").byExim(9, "consistent", "remote-server", "smtp.greets"),
 		},
 	},
