@@ -190,19 +190,19 @@ func TestNobodyIsComparedWithUnlessThatIsWanted(t *testing.T) {
 		servers  string
 	}{
 		{nil, false, "[1.1.1.1:53 9.9.9.9:53]"},
-		{nil, true, ""},
-		{[]string{"none"}, false, ""},
+		{nil, true, "[]"},
+		{[]string{"none"}, false, "[]"},
 		{[]string{"192.0.2.53", "[2001:db8::53]:5353"}, true, "[192.0.2.53:53 [2001:db8::53]:5353]"},
 	} {
 		var a app
 		a.opt.compare = tt.compare
-		r, err := a.second(tt.unwanted)
-		got := ""
-		if client, ok := r.(*dnscheck.Client); ok {
-			got = fmt.Sprint(client.Servers)
-		}
-		if err != nil || got != tt.servers {
+		servers, err := a.others(tt.unwanted)
+		if got := fmt.Sprint(servers); err != nil || got != tt.servers {
 			t.Errorf("%v: %s, %v", tt.compare, got, err)
+		}
+		r, err := a.second(tt.unwanted)
+		if _, grounded := r.(*dnscheck.Grounded); err != nil || (r == nil) != (tt.servers == "[]") || grounded != (tt.compare == nil && r != nil) {
+			t.Errorf("%v: %T, %v", tt.compare, r, err)
 		}
 	}
 }

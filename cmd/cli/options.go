@@ -466,10 +466,21 @@ func addresses(flag string, values []string) (servers []netip.AddrPort, err erro
 // publicResolvers are of two operators who answer everybody.
 var publicResolvers = []string{"1.1.1.1", "9.9.9.9"}
 
-// second is the resolver to compare ours with: the named one, else a public
-// one unless that is unwanted. Who names a resolver may have names that are
-// nobody else's business, and is asked to name the other too.
+// second is the resolver to compare ours with; nil where there is none. A
+// public one is no more believed than the system's: a network may answer in its
+// stead.
 func (a *app) second(unwanted bool) (dnscheck.Resolver, error) {
+	servers, err := a.others(unwanted)
+	if err != nil || len(servers) == 0 {
+		return nil, err
+	}
+	return resolver(servers, len(a.opt.compare) > 0, 0), nil
+}
+
+// others are the name servers to compare ours with: the named ones, else public
+// ones unless that is unwanted. Who names a resolver may have names that are
+// nobody else's business, and is asked to name the other too.
+func (a *app) others(unwanted bool) ([]netip.AddrPort, error) {
 	named := a.opt.compare
 	switch {
 	case len(named) == 1 && named[0] == "none", len(named) == 0 && unwanted:
@@ -477,11 +488,7 @@ func (a *app) second(unwanted bool) (dnscheck.Resolver, error) {
 	case len(named) == 0:
 		named = publicResolvers
 	}
-	servers, err := addresses("compare-resolver", named)
-	if err != nil {
-		return nil, err
-	}
-	return &dnscheck.Client{Servers: servers}, nil
+	return addresses("compare-resolver", named)
 }
 
 // dialFrom dials from one address of ours, whatever the protocol.

@@ -430,7 +430,7 @@ func (t *Text) seenLines(prefix string, list []probe.Seen) (lines []string) {
 // args are a finding's arguments, with codes among them in words.
 func (t *Text) args(args map[string]string) map[string]string {
 	out := maps.Clone(args)
-	for name, prefix := range map[string]string{"meaning": "meaning.", "tls": "tls.", "fault": "fault."} {
+	for name, prefix := range map[string]string{"meaning": "meaning.", "status": "meaning.", "tls": "tls.", "fault": "fault."} {
 		if key := prefix + args[name]; args[name] != "" && t.Words.Has(key) {
 			out[name] = t.say(key, nil)
 		}
