@@ -11,11 +11,7 @@ import (
 func (r *reader) quoted(notice string) string {
 	mailing := isMailing(r.header)
 	for _, t := range r.texts {
-		body := t.body
-		if t.html {
-			body = plainText(body)
-		}
-		body = normalize(body)
+		body := t.plain()
 		cited := unquote(body)
 		for _, below := range []string{forwarded(cited), forwarded(body)} {
 			if inner, _ := cutOriginal(r.embeddedStatus(below)); len(r.dsn.groups) > 0 || reads(inner) || tells(inner) {
@@ -46,7 +42,7 @@ func (r *reader) isOfficial() bool {
 // one. Of an official text less will do: to list them in a report's sentence,
 // or to mention one.
 func (r *reader) refuses(notice string, official bool) bool {
-	p := readProse(notice, r.isOwn)
+	p := r.prose(notice)
 	return official && p.listed && sentences.in(notice) || (official || p.listed) && slices.ContainsFunc(p.failures, func(f Failure) bool {
 		return f.Reply.Code >= 400 || f.Reply.Status != "" && f.Reply.Status[0] != '2'
 	})
@@ -55,7 +51,7 @@ func (r *reader) refuses(notice string, official bool) bool {
 // lists is whether a text lists addresses, or has a reply or a status for the
 // one that it mentions.
 func (r *reader) lists(notice string) bool {
-	p := readProse(notice, r.isOwn)
+	p := r.prose(notice)
 	return p.listed || slices.ContainsFunc(p.failures, func(f Failure) bool { return f.Reply.Code >= 400 || f.Reply.Status != "" })
 }
 

@@ -20,22 +20,24 @@ type reader struct {
 	*lines
 	rep      *Report
 	header   header   // of the report itself
-	texts    []text   // what people are told
+	texts    []*text  // what people are told
 	dsn      dsn      // what machines are told
 	original header   // of the message that failed
 	bounds   []string // the delimiters of the parts that are open, outermost first
 	parts    int
-	kept     int  // bytes of all texts
-	arf      bool // a feedback report was among the parts
-	mdn      bool // a disposition notification (read receipt)
-	nested   int  // bounces found inside others
+	kept     int       // bytes of all texts
+	arf      bool      // a feedback report was among the parts
+	mdn      bool      // a disposition notification (read receipt)
+	nested   int       // bounces found inside others
+	memories *memories // nil for the first message
 }
 
 // text is one text part.
 type text struct {
-	body  string
-	html  bool
-	extra int64 // bytes that were too many to keep
+	body    string
+	html    bool
+	extra   int64     // bytes that were too many to keep
+	divided *division // once it was, and wherever it comes
 }
 
 // delimiter is a boundary line: of which of the open parts, and whether it
@@ -289,8 +291,7 @@ func (r *reader) readText(h header, isHTML bool) delimiter {
 	extra, d := r.keep(min(maxText, maxTexts-r.kept))
 	r.kept += len(r.raw)
 	if len(bytes.TrimSpace(r.raw)) > 0 {
-		body := r.decodeTransfer(r.raw, h.get(keyContentTransferEncoding))
-		r.texts = append(r.texts, text{r.decode(body, h.param("charset")), isHTML, extra})
+		r.texts = append(r.texts, r.textOf(h.get(keyContentTransferEncoding), h.param("charset"), isHTML, extra))
 	}
 	return d
 }
@@ -331,7 +332,7 @@ func (r *reader) multipart(h header, depth int) delimiter {
 	defer func() { r.bounds = r.bounds[:level] }()
 	extra, d := r.keep(maxLimbo)
 	if d.level != level && len(bytes.TrimSpace(r.raw)) > 0 {
-		r.texts = append(r.texts, text{body: decodeCharset(r.raw, h.param("charset")), extra: extra})
+		r.texts = append(r.texts, &text{body: decodeCharset(r.raw, h.param("charset")), extra: extra})
 	}
 	for d.level == level {
 		if d.last {

@@ -409,7 +409,7 @@ func (r *reader) readBody(s *storage) {
 		body, page = plainRTF(unpackRTF(s.binary(propRTF))), false
 	}
 	if kept := clip(body, maxText); kept != "" {
-		r.texts = append(r.texts, text{kept, page, int64(len(body) - len(kept))})
+		r.texts = append(r.texts, &text{body: kept, html: page, extra: int64(len(body) - len(kept))})
 	} else if packed {
 		r.rep.Notes = append(r.rep.Notes, Note{Code: "msg.rtf-only"})
 	}

@@ -54,7 +54,7 @@ func (r *reader) readNotification(body string) bool {
 	case "Bounce":
 		r.rep.Kind = KindBounce
 		for _, to := range n.Bounce.Recipients[:min(len(n.Bounce.Recipients), maxFailures)] {
-			f := group{final: to.Address, action: to.Action, status: to.Status, diagnostic: to.Diagnostic}.failure()
+			f := group{final: to.Address, action: to.Action, status: to.Status, diagnostic: to.Diagnostic}.failure(r.hear)
 			f.Sender = n.Mail.Source
 			r.rep.Failures = append(r.rep.Failures, f)
 		}

@@ -19,8 +19,8 @@ type prose struct {
 
 // readProse reads a notice. Own tells the addresses that did not fail: the
 // sender's, and those of postmasters.
-func readProse(notice string, own func(string) bool) prose {
-	var p prose
+func readProse(notice string, own func(string) bool) *prose {
+	p := &prose{}
 	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {

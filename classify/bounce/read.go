@@ -282,7 +282,7 @@ func readPasted(l *lines) *Report {
 	}
 	extra, _ := r.keep(maxText)
 	body := strings.TrimSpace(decodeCharset(r.raw, ""))
-	r.texts = []text{{body: body, extra: extra}}
+	r.texts = []*text{{body: body, extra: extra}}
 	if strings.Count(body, "\n") == 0 {
 		return readLine(new(logbook), body)
 	}

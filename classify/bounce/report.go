@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +11,10 @@ import (
 // readMessage reads one message, up to its end in l, into the memory of the one
 // before.
 func (r *reader) readMessage(l *lines) *Report {
-	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}}
+	if r.memories == nil && r.lines != nil {
+		r.memories = &memories{seed: maphash.MakeSeed()}
+	}
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memories: r.memories}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -64,8 +68,8 @@ func (r *reader) finish(pasted bool) {
 			notice = inner
 		}
 	}
-	p := readProse(notice, r.isOwn)
-	rep.Failures = r.failures(&p)
+	p := r.prose(notice)
+	rep.Failures = r.failures(p)
 	if len(rep.Failures) == 0 {
 		if rep.Kind = KindNotABounce; r.isAutoReply() {
 			rep.Kind = KindAutoReply
@@ -153,27 +157,55 @@ func (r *reader) notice() string {
 	return ""
 }
 
-func (r *reader) noticeOf(t text) string {
+func (r *reader) noticeOf(t *text) string {
+	d := t.divided
+	if d == nil {
+		body := t.plain()
+		copied, status := survey(body)
+		if status {
+			body = r.embeddedStatus(body)
+			copied, _ = survey(body)
+		}
+		d = divide(body, copied)
+		if !status {
+			t.divided = d
+		}
+	}
+	if len(d.original) > 0 && r.original == nil {
+		r.setOriginal(d.original)
+		r.rep.Original.Size = d.size + t.extra
+		r.rep.Original.Complete = d.complete || t.extra > 0
+	}
+	return d.notice
+}
+
+// plain is a text without markup, its newlines and spaces made one.
+func (t *text) plain() string {
 	body := t.body
 	if t.html {
 		body = plainText(body)
 	}
-	body = normalize(body)
-	copied, status := survey(body)
-	if status {
-		body = r.embeddedStatus(body)
-		copied, _ = survey(body)
-	}
+	return normalize(body)
+}
+
+// division is a text divided into the notice and the original that follows it.
+type division struct {
+	notice   string
+	original header
+	size     int64 // of the original, as far as it was kept
+	complete bool  // more than its header
+}
+
+// divide divides a text where it is known what announces the original.
+func divide(body string, copied int) *division {
 	notice, original := cutAt(body, copied)
-	if original != "" && r.original == nil {
-		original = headed(original)
-		if h, rest := parseHeader(dedent(original)); len(h) > 0 {
-			r.setOriginal(h)
-			r.rep.Original.Size = int64(len(original)) + t.extra
-			r.rep.Original.Complete = strings.TrimSpace(rest) != "" || t.extra > 0
-		}
+	d := &division{notice: notice}
+	if original = headed(original); original != "" {
+		var rest string
+		d.original, rest = parseHeader(dedent(original))
+		d.size, d.complete = int64(len(original)), strings.TrimSpace(rest) != ""
 	}
-	return notice
+	return d
 }
 
 // headed takes the rest of its heading off an original: rules, empty lines, and
@@ -263,7 +295,7 @@ func lineWith(s, prefix string) int {
 func (r *reader) failures(p *prose) []Failure {
 	var all []Failure
 	for _, g := range r.dsn.groups {
-		f := r.complete(g.failure(), p)
+		f := r.complete(g.failure(r.hear), p)
 		if g.diagnostic == "" && f.Reply.Code == 0 { // the comment of a status is not all that is told
 			f.Text = r.toldOf(f, p)
 		}
@@ -282,7 +314,7 @@ func (r *reader) failures(p *prose) []Failure {
 		}
 		return all
 	}
-	all = p.failures
+	all = slices.Clone(p.failures)
 	if len(all) > 1 || len(all) == 1 && (all[0].Reply.Text != "" || !p.replies()) {
 		return all
 	}

@@ -1,0 +1,142 @@
+package bounce
+
+import (
+	"hash/maphash"
+	"strings"
+)
+
+// The bounds of a memory: 4,096 slots, each for a text of at most 8 KiB.
+const (
+	memorySlots = 1 << 12
+	maxKnown    = 8 << 10
+	maxAsked    = 8 // addresses of a notice that is kept
+)
+
+// memories are what a reader knows from the messages before. Servers repeat
+// themselves: the dead addresses of a list come back with every issue of it, and
+// what one server says of a thousand messages differs by nothing.
+type memories struct {
+	seed    maphash.Seed
+	texts   memory[knownText]
+	notices memory[knownNotice]
+	replies memory[Failure]
+}
+
+// memory keeps what texts were read as. A text has one slot, by its hash, and is
+// kept when it comes there twice in a row: mail of which no two are alike costs
+// only the looking.
+type memory[T any] [memorySlots]slot[T]
+
+type slot[T any] struct {
+	last uint64 // the hash of the text that came last
+	kept *kept[T]
+}
+
+type kept[T any] struct {
+	text string
+	as   T
+}
+
+// at is the slot of a hash, and whether it was the last to come there.
+func (m *memory[T]) at(hash uint64) (s *slot[T], again bool) {
+	s = &m[hash%memorySlots]
+	again = s.last == hash
+	s.last = hash
+	return s, again
+}
+
+// knownText is a text part that was decoded.
+type knownText struct {
+	text
+	encoding, charset string
+}
+
+// textOf decodes the text in r.raw.
+func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text {
+	decoded := func() *text {
+		return &text{body: r.decode(r.decodeTransfer(r.raw, encoding), charset), html: html, extra: extra}
+	}
+	if r.memories == nil || len(r.raw) > maxKnown || extra > 0 {
+		return decoded()
+	}
+	s, again := r.memories.texts.at(maphash.Bytes(r.memories.seed, r.raw))
+	if k := s.kept; k != nil && k.text == string(r.raw) && k.as.encoding == encoding && k.as.charset == charset && k.as.html == html {
+		return &k.as.text
+	}
+	if !again {
+		return decoded()
+	}
+	raw, notes := string(r.raw), len(r.rep.Notes)
+	t := decoded()
+	if t.body = strings.Clone(t.body); t.body == raw {
+		t.body = raw
+	}
+	if len(r.rep.Notes) == notes { // what was noted must be noted again
+		s.kept = &kept[knownText]{raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)}}
+	}
+	return t
+}
+
+// knownNotice is a notice that was read. It says the same in another message
+// where the same of its addresses are the report's own.
+type knownNotice struct {
+	prose
+	asked []askedAddress
+}
+
+type askedAddress struct {
+	address string
+	own     bool
+}
+
+// holds is whether that is so.
+func (k *knownNotice) holds(own func(string) bool) bool {
+	for _, a := range k.asked {
+		if own(a.address) != a.own {
+			return false
+		}
+	}
+	return true
+}
+
+// prose is what a notice says.
+func (r *reader) prose(notice string) *prose {
+	if r.memories == nil || len(notice) > maxKnown {
+		return readProse(notice, r.isOwn)
+	}
+	s, again := r.memories.notices.at(maphash.String(r.memories.seed, notice))
+	if k := s.kept; k != nil && k.text == notice && k.as.holds(r.isOwn) {
+		return &k.as.prose
+	}
+	if !again {
+		return readProse(notice, r.isOwn)
+	}
+	notice = strings.Clone(notice) // of a longer text, perhaps
+	var asked []askedAddress
+	p := readProse(notice, func(address string) bool {
+		own := r.isOwn(address)
+		asked = append(asked, askedAddress{address, own})
+		return own
+	})
+	if len(asked) <= maxAsked {
+		s.kept = &kept[knownNotice]{notice, knownNotice{*p, asked}}
+	}
+	return p
+}
+
+// hear is hearRemote.
+func (r *reader) hear(reply string) Failure {
+	if r.memories == nil || len(reply) > maxKnown {
+		return hearRemote(reply)
+	}
+	s, again := r.memories.replies.at(maphash.String(r.memories.seed, reply))
+	if k := s.kept; k != nil && k.text == reply {
+		return k.as
+	}
+	if again {
+		reply = strings.Clone(reply)
+		s.kept = &kept[Failure]{reply, hearRemote(reply)}
+		return s.kept.as
+	}
+	return hearRemote(reply)
+}

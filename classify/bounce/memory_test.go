@@ -1,0 +1,90 @@
+package bounce
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// TestMemoryChangesNoReport reads every sample again and again with one Reader,
+// whose answers the receiver spoils: each is what a new Reader says.
+func TestMemoryChangesNoReport(t *testing.T) {
+	names, err := filepath.Glob("../../testdata/bounces/*")
+	if err != nil || len(names) < 20 {
+		t.Fatal("no samples", err)
+	}
+	var known Reader
+	for round := range 4 {
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var fresh []*Report
+			for rep, err := range All(bytes.NewReader(text)) {
+				fresh = append(fresh, rep)
+				_ = err
+			}
+			i := 0
+			for rep := range known.All(bytes.NewReader(text)) {
+				if i >= len(fresh) || !reflect.DeepEqual(rep, fresh[i]) {
+					t.Fatalf("%s, read for the %d. time:\n%+v\nby a new reader:\n%+v", name, round+1, rep, fresh[min(i, len(fresh)-1)])
+				}
+				if i++; rep != nil {
+					for j := range rep.Failures {
+						rep.Failures[j] = Failure{Recipient: "spoilt@example.com"}
+					}
+					for j := range rep.Original.Received {
+						rep.Original.Received[j] = Received{}
+					}
+				}
+			}
+			if i != len(fresh) {
+				t.Fatalf("%s: %d reports, %d by a new reader", name, i, len(fresh))
+			}
+		}
+	}
+}
+
+// TestSameNoticeToAnotherSender holds what a notice says apart where the address
+// that it lists is once a recipient's and once the sender's own.
+func TestSameNoticeToAnotherSender(t *testing.T) {
+	message := func(to string) string {
+		return fmt.Sprintf("From: MAILER-DAEMON@mx.example.com\nTo: %s\nSubject: failure notice\n\n"+
+			"I wasn't able to deliver your message:\n\n<ann@example.net>:\n550 5.1.1 no such user\n\n<bob@example.net>:\n552 5.2.2 mailbox full\n", to)
+	}
+	var r Reader
+	for range 3 {
+		for _, to := range []string{"list@example.com", "list@example.com", "list@example.com", "ann@example.net", "ann@example.net", "ann@example.net"} {
+			want, err := Read(strings.NewReader(message(to)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.Read(strings.NewReader(message(to)))
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("to %s: %+v, %v; want %+v", to, got, err, want)
+			}
+		}
+	}
+	if one, _ := Read(strings.NewReader(message("ann@example.net"))); len(one.Failures) != 1 {
+		t.Errorf("the sender's own address is no recipient: %+v", one.Failures)
+	}
+}
+
+// TestDamageIsNotedEveryTime is for what a text part that is known was read
+// with.
+func TestDamageIsNotedEveryTime(t *testing.T) {
+	const message = "From: MAILER-DAEMON@mx.example.com\nSubject: failure notice\nMIME-Version: 1.0\n" +
+		"Content-Type: text/plain; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n<ann@example.net>: =XY 550 5.1.1 no such user =FF=FF\n"
+	var r Reader
+	for i := range 4 {
+		rep, err := r.Read(strings.NewReader(message))
+		if err != nil || len(rep.Notes) != 2 {
+			t.Errorf("reading %d: notes %+v, %v", i+1, rep.Notes, err)
+		}
+	}
+}
