@@ -3,6 +3,8 @@ package bounce
 import (
 	"hash/maphash"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // The bounds of a memory: 4,096 slots, each for a text of at most 8 KiB.
@@ -12,9 +14,25 @@ const (
 	maxAsked    = 8 // addresses of a notice that is kept
 )
 
-// memories are what a reader knows from the messages before. Servers repeat
+// Memory is what readers know from the messages before. Servers repeat
 // themselves: the dead addresses of a list come back with every issue of it, and
-// what one server says of a thousand messages differs by nothing.
+// what one server says of a thousand messages differs by nothing. The zero value
+// is ready, and for readers in several goroutines. It changes no report, and
+// takes a few MiB at most as mail has it.
+type Memory struct {
+	once sync.Once
+	*memories
+}
+
+// get is nil where there is no memory.
+func (m *Memory) get() *memories {
+	if m == nil {
+		return nil
+	}
+	m.once.Do(func() { m.memories = &memories{seed: maphash.MakeSeed()} })
+	return m.memories
+}
+
 type memories struct {
 	seed    maphash.Seed
 	texts   memory[knownText]
@@ -28,10 +46,11 @@ type memories struct {
 type memory[T any] [memorySlots]slot[T]
 
 type slot[T any] struct {
-	last uint64 // the hash of the text that came last
-	kept *kept[T]
+	last atomic.Uint64 // the hash of the text that came last
+	kept atomic.Pointer[kept[T]]
 }
 
+// kept does not change.
 type kept[T any] struct {
 	text string
 	as   T
@@ -40,8 +59,9 @@ type kept[T any] struct {
 // at is the slot of a hash, and whether it was the last to come there.
 func (m *memory[T]) at(hash uint64) (s *slot[T], again bool) {
 	s = &m[hash%memorySlots]
-	again = s.last == hash
-	s.last = hash
+	if again = s.last.Load() == hash; !again {
+		s.last.Store(hash)
+	}
 	return s, again
 }
 
@@ -60,7 +80,7 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 		return decoded()
 	}
 	s, again := r.memories.texts.at(maphash.Bytes(r.memories.seed, r.raw))
-	if k := s.kept; k != nil && k.text == string(r.raw) && k.as.encoding == encoding && k.as.charset == charset && k.as.html == html {
+	if k := s.kept.Load(); k != nil && k.text == string(r.raw) && k.as.encoding == encoding && k.as.charset == charset && k.as.html == html {
 		return &k.as.text
 	}
 	if !again {
@@ -71,8 +91,9 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 	if t.body = strings.Clone(t.body); t.body == raw {
 		t.body = raw
 	}
+	t.divide()
 	if len(r.rep.Notes) == notes { // what was noted must be noted again
-		s.kept = &kept[knownText]{raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)}}
+		s.kept.Store(&kept[knownText]{raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)}})
 	}
 	return t
 }
@@ -105,7 +126,7 @@ func (r *reader) prose(notice string) *prose {
 		return readProse(notice, r.isOwn)
 	}
 	s, again := r.memories.notices.at(maphash.String(r.memories.seed, notice))
-	if k := s.kept; k != nil && k.text == notice && k.as.holds(r.isOwn) {
+	if k := s.kept.Load(); k != nil && k.text == notice && k.as.holds(r.isOwn) {
 		return &k.as.prose
 	}
 	if !again {
@@ -119,7 +140,8 @@ func (r *reader) prose(notice string) *prose {
 		return own
 	})
 	if len(asked) <= maxAsked {
-		s.kept = &kept[knownNotice]{notice, knownNotice{*p, asked}}
+		p.whole() // which nobody needs to ask again
+		s.kept.Store(&kept[knownNotice]{notice, knownNotice{*p, asked}})
 	}
 	return p
 }
@@ -130,13 +152,15 @@ func (r *reader) hear(reply string) Failure {
 		return hearRemote(reply)
 	}
 	s, again := r.memories.replies.at(maphash.String(r.memories.seed, reply))
-	if k := s.kept; k != nil && k.text == reply {
+	if k := s.kept.Load(); k != nil && k.text == reply {
 		return k.as
 	}
 	if again {
 		reply = strings.Clone(reply)
-		s.kept = &kept[Failure]{reply, hearRemote(reply)}
-		return s.kept.as
 	}
-	return hearRemote(reply)
+	f := hearRemote(reply)
+	if again {
+		s.kept.Store(&kept[Failure]{reply, f})
+	}
+	return f
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -17,7 +18,7 @@ func TestMemoryChangesNoReport(t *testing.T) {
 	if err != nil || len(names) < 20 {
 		t.Fatal("no samples", err)
 	}
-	var known Reader
+	known := Reader{Memory: new(Memory)}
 	for round := range 4 {
 		for _, name := range names {
 			text, err := os.ReadFile(name)
@@ -57,7 +58,7 @@ func TestSameNoticeToAnotherSender(t *testing.T) {
 		return fmt.Sprintf("From: MAILER-DAEMON@mx.example.com\nTo: %s\nSubject: failure notice\n\n"+
 			"I wasn't able to deliver your message:\n\n<ann@example.net>:\n550 5.1.1 no such user\n\n<bob@example.net>:\n552 5.2.2 mailbox full\n", to)
 	}
-	var r Reader
+	r := Reader{Memory: new(Memory)}
 	for range 3 {
 		for _, to := range []string{"list@example.com", "list@example.com", "list@example.com", "ann@example.net", "ann@example.net", "ann@example.net"} {
 			want, err := Read(strings.NewReader(message(to)))
@@ -80,11 +81,35 @@ func TestSameNoticeToAnotherSender(t *testing.T) {
 func TestDamageIsNotedEveryTime(t *testing.T) {
 	const message = "From: MAILER-DAEMON@mx.example.com\nSubject: failure notice\nMIME-Version: 1.0\n" +
 		"Content-Type: text/plain; charset=gb2312\nContent-Transfer-Encoding: quoted-printable\n\n<ann@example.net>: =XY 550 5.1.1 no such user =FF=FF\n"
-	var r Reader
+	r := Reader{Memory: new(Memory)}
 	for i := range 4 {
 		rep, err := r.Read(strings.NewReader(message))
 		if err != nil || len(rep.Notes) != 2 {
 			t.Errorf("reading %d: notes %+v, %v", i+1, rep.Notes, err)
 		}
 	}
+}
+
+// TestReadersShareAMemory reads the same messages in several goroutines, for the
+// race detector, and holds what they say to what a reader without a memory says.
+func TestReadersShareAMemory(t *testing.T) {
+	var texts []string
+	for i := range 50 {
+		texts = append(texts, fmt.Sprintf("From: MAILER-DAEMON@mx.example.com\nSubject: failure notice\n\n<user%d@example.net>:\n550 5.1.1 no such user %d\n", i, i))
+	}
+	known := new(Memory)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			r := Reader{Memory: known}
+			for i := range 40 * len(texts) {
+				text := texts[i/7%len(texts)]
+				want, _ := Read(strings.NewReader(text))
+				if got, err := r.Read(strings.NewReader(text)); err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("%+v, %v; want %+v", got, err, want)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -25,11 +25,12 @@ type reader struct {
 	original header   // of the message that failed
 	bounds   []string // the delimiters of the parts that are open, outermost first
 	parts    int
-	kept     int       // bytes of all texts
-	arf      bool      // a feedback report was among the parts
-	mdn      bool      // a disposition notification (read receipt)
-	nested   int       // bounces found inside others
-	memories *memories // nil for the first message
+	kept     int  // bytes of all texts
+	arf      bool // a feedback report was among the parts
+	mdn      bool // a disposition notification (read receipt)
+	nested   int  // bounces found inside others
+	memory   *Memory
+	memories *memories // nil where there is none
 }
 
 // text is one text part.

@@ -15,12 +15,15 @@ type prose struct {
 	session  session
 	known    map[string]int // the failures by their address, where there are several
 	more     int            // failures that were too many to keep
+	heard    *Failure       // whole, once it was asked
+	host     string         // that signs
+	size     int64          // of the original, 0 where it is not told
 }
 
 // readProse reads a notice. Own tells the addresses that did not fail: the
 // sender's, and those of postmasters.
 func readProse(notice string, own func(string) bool) *prose {
-	p := &prose{}
+	p := &prose{host: signedHost(notice), size: toldSize(notice)}
 	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
@@ -44,9 +47,12 @@ func readProse(notice string, own func(string) bool) *prose {
 // whole is what the text as a whole says, for where a reason stands by no
 // address.
 func (p *prose) whole() Failure {
-	f := hear(p.notice, false)
-	p.session.complete(&f, "")
-	return f
+	if p.heard == nil {
+		f := hear(p.notice, false)
+		p.session.complete(&f, "")
+		p.heard = &f
+	}
+	return *p.heard
 }
 
 // replies is false where no reply stands anywhere in the text.

@@ -11,10 +11,13 @@ import (
 // ErrEmpty says that there was nothing to read.
 var ErrEmpty = errors.New("bounce: empty input")
 
-// Reader reads one input after another and keeps its memory for the next. The
+// Reader reads one input after another and keeps its buffers for the next. The
 // zero value is ready. It is for one goroutine at a time, and for one input at
 // a time: what is left of the input before is lost.
 type Reader struct {
+	// Memory is what readers share that read much alike; nil for none.
+	Memory *Memory
+
 	lines lines
 	walk  reader
 }
@@ -42,7 +45,7 @@ func (r *Reader) Read(in io.Reader) (*Report, error) {
 		rep := readOutlook(l)
 		return rep, l.err
 	case isMessage(head, l.newline):
-		rep := r.walk.readMessage(l)
+		rep := r.message(l)
 		return rep, l.err
 	case isNoise(head):
 		return noise(), l.err
@@ -68,12 +71,12 @@ func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 		case isFromLine(firstLine(head)):
 			l.mbox = true
 			for next := true; more && next; next = l.message() {
-				more = yield(r.walk.readMessage(l), nil)
+				more = yield(r.message(l), nil)
 			}
 		case isOutlook(head):
 			more = yield(readOutlook(l), nil)
 		case isMessage(head, l.newline):
-			more = yield(r.walk.readMessage(l), nil)
+			more = yield(r.message(l), nil)
 		case isLog(head):
 			more = readLogLines(l, yield)
 		case isNoise(head):
@@ -119,6 +122,11 @@ func (l *lines) line() bool {
 		l.piece = len(rest) > 0 && rest[len(rest)-1] != l.newline
 	}
 	return true
+}
+
+func (r *Reader) message(l *lines) *Report {
+	r.walk.memory = r.Memory
+	return r.walk.readMessage(l)
 }
 
 func isBlank(b []byte) bool {

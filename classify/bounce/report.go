@@ -2,7 +2,6 @@ package bounce
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,10 +10,11 @@ import (
 // readMessage reads one message, up to its end in l, into the memory of the one
 // before.
 func (r *reader) readMessage(l *lines) *Report {
-	if r.memories == nil && r.lines != nil {
-		r.memories = &memories{seed: maphash.MakeSeed()}
+	var known *memories
+	if r.lines != nil { // the first message has nothing to gain
+		known = r.memory.get()
 	}
-	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memories: r.memories}
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memory: r.memory, memories: known}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -77,18 +77,18 @@ func (r *reader) finish(pasted bool) {
 		return
 	}
 	r.dsn.more += p.more
-	r.conclude(notice, pasted)
+	r.conclude(p, notice, pasted)
 }
 
 // conclude fills in what is common to all failures.
-func (r *reader) conclude(notice string, pasted bool) {
+func (r *reader) conclude(p *prose, notice string, pasted bool) {
 	rep := r.rep
 	_, host := typed(r.dsn.reporting)
 	if rep.ReportingHost = parseHost(host).Name; rep.ReportingHost == "" {
-		rep.ReportingHost = signedHost(notice)
+		rep.ReportingHost = p.host
 	}
-	if size := toldSize(notice); size > 0 {
-		rep.Original.Size = size
+	if p.size > 0 {
+		rep.Original.Size = p.size
 	}
 	if rep.Date.IsZero() {
 		rep.Date = r.dsn.date()
@@ -158,18 +158,11 @@ func (r *reader) notice() string {
 }
 
 func (r *reader) noticeOf(t *text) string {
-	d := t.divided
+	d := t.divide()
 	if d == nil {
-		body := t.plain()
-		copied, status := survey(body)
-		if status {
-			body = r.embeddedStatus(body)
-			copied, _ = survey(body)
-		}
+		body := r.embeddedStatus(t.plain())
+		copied, _ := survey(body)
 		d = divide(body, copied)
-		if !status {
-			t.divided = d
-		}
 	}
 	if len(d.original) > 0 && r.original == nil {
 		r.setOriginal(d.original)
@@ -194,6 +187,17 @@ type division struct {
 	original header
 	size     int64 // of the original, as far as it was kept
 	complete bool  // more than its header
+}
+
+// divide is nil for a text that has more in it, a delivery status.
+func (t *text) divide() *division {
+	if t.divided == nil {
+		body := t.plain()
+		if copied, status := survey(body); !status {
+			t.divided = divide(body, copied)
+		}
+	}
+	return t.divided
 }
 
 // divide divides a text where it is known what announces the original.

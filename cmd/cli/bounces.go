@@ -220,7 +220,7 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, send func(
 	defer r.Close()
 	reader, ok := a.readers.Get().(*bounce.Reader)
 	if !ok {
-		reader = new(bounce.Reader)
+		reader = &bounce.Reader{Memory: &a.known}
 	}
 	defer a.readers.Put(reader)
 	all := (*bounce.Reader).All

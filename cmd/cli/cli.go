@@ -29,6 +29,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"diagnose/classify/bounce"
 	"diagnose/cmd/report"
 )
 
@@ -119,8 +120,9 @@ type app struct {
 	plugin      *report.Plugin // where --nagios asks for its output
 	progress    *progress      // nil: nobody sees it
 	interrupted bool
-	failures    int       // read so far; counted with --rcpt only, which reads one input after another
-	readers     sync.Pool // of *bounce.Reader: one input after another is read into the same memory
+	failures    int           // read so far; counted with --rcpt only, which reads one input after another
+	readers     sync.Pool     // of *bounce.Reader, which keep their buffers from one input to the next
+	known       bounce.Memory // of all of them
 }
 
 // oneAtATime keeps lines of several goroutines apart.
