@@ -7,10 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// The bounds of a memory: 4,096 slots, each for a text of at most 8 KiB.
+// The bounds of a memory: 4,096 slots, each for a text of at most 8 KiB, and
+// 2 MiB for all of them.
 const (
 	memorySlots = 1 << 12
 	maxKnown    = 8 << 10
+	maxHeld     = 2 << 20
 	maxAsked    = 8 // addresses of a notice that is kept
 )
 
@@ -18,7 +20,7 @@ const (
 // themselves: the dead addresses of a list come back with every issue of it, and
 // what one server says of a thousand messages differs by nothing. The zero value
 // is ready, and for readers in several goroutines. It changes no report, and
-// takes a few MiB at most as mail has it.
+// takes some MiB at most.
 type Memory struct {
 	once sync.Once
 	*memories
@@ -35,6 +37,7 @@ func (m *Memory) get() *memories {
 
 type memories struct {
 	seed    maphash.Seed
+	held    atomic.Int64 // bytes of all texts that are kept
 	texts   memory[knownText]
 	notices memory[knownNotice]
 	replies memory[Failure]
@@ -65,6 +68,19 @@ func (m *memory[T]) at(hash uint64) (s *slot[T], again bool) {
 	return s, again
 }
 
+// keep puts a text into its slot, and drives out the one that is there. Where
+// there is no more room it does not.
+func (s *slot[T]) keep(held *atomic.Int64, text string, as T) {
+	old := s.kept.Load()
+	more := int64(len(text))
+	if old != nil {
+		more -= int64(len(old.text))
+	}
+	if held.Add(more) > maxHeld && more > 0 || !s.kept.CompareAndSwap(old, &kept[T]{text, as}) {
+		held.Add(-more)
+	}
+}
+
 // knownText is a text part that was decoded.
 type knownText struct {
 	text
@@ -93,7 +109,7 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 	}
 	t.divide()
 	if len(r.rep.Notes) == notes { // what was noted must be noted again
-		s.kept.Store(&kept[knownText]{raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)}})
+		s.keep(&r.memories.held, raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)})
 	}
 	return t
 }
@@ -141,7 +157,7 @@ func (r *reader) prose(notice string) *prose {
 	})
 	if len(asked) <= maxAsked {
 		p.whole() // which nobody needs to ask again
-		s.kept.Store(&kept[knownNotice]{notice, knownNotice{*p, asked}})
+		s.keep(&r.memories.held, notice, knownNotice{*p, asked})
 	}
 	return p
 }
@@ -160,7 +176,7 @@ func (r *reader) hear(reply string) Failure {
 	}
 	f := hearRemote(reply)
 	if again {
-		s.kept.Store(&kept[Failure]{reply, f})
+		s.keep(&r.memories.held, reply, f)
 	}
 	return f
 }

@@ -113,3 +113,33 @@ func TestReadersShareAMemory(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestMemoryIsBounded reads twice as much text, each text three times, as may
+// be kept.
+func TestMemoryIsBounded(t *testing.T) {
+	r := Reader{Memory: new(Memory)}
+	filler := strings.Repeat("the quick brown fox jumps over the lazy dog\n", 150)
+	for i := range 2 * maxHeld / len(filler) {
+		text := fmt.Sprintf("From: MAILER-DAEMON@mx.example.com\nSubject: failure notice\n\n<user%d@example.net>:\n550 5.1.1 no such user\n%s", i, filler)
+		for range 3 {
+			if rep, err := r.Read(strings.NewReader(text)); err != nil || len(rep.Failures) != 1 {
+				t.Fatal(rep, err)
+			}
+		}
+	}
+	held := 0
+	for i := range r.Memory.texts {
+		for _, k := range []interface{ size() int }{r.Memory.texts[i].kept.Load(), r.Memory.notices[i].kept.Load(), r.Memory.replies[i].kept.Load()} {
+			held += k.size()
+		}
+	}
+	if told := int(r.Memory.held.Load()); held != told || held > maxHeld || held < maxHeld/2 {
+		t.Errorf("%d bytes are kept and %d are told, of at most %d", held, told, maxHeld)
+	}
+}
+func (k *kept[T]) size() int {
+	if k == nil {
+		return 0
+	}
+	return len(k.text)
+}

@@ -360,9 +360,9 @@ func undeclared(body []byte) header {
 		}
 		body = bytes.TrimPrefix(body[len(line):], []byte("\r"))
 		body = bytes.TrimPrefix(body, []byte("\n"))
-		boundary, ok := strings.CutPrefix(strings.TrimRight(string(line), " \t"), "--")
-		if ok && len(boundary) > 2 && !strings.ContainsAny(boundary, " \"") && len(body) > 8 && hasPrefixFold(string(body[:8]), "content-") {
-			return header{{keyContentType, `multipart/mixed; boundary="` + boundary + `"`}}
+		boundary, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t"), []byte("--"))
+		if ok && len(boundary) > 2 && !bytes.ContainsAny(boundary, " \"") && len(body) > 8 && hasPrefixFold(string(body[:8]), "content-") {
+			return header{{keyContentType, `multipart/mixed; boundary="` + string(boundary) + `"`}}
 		}
 		if len(line) > 0 {
 			preamble++
