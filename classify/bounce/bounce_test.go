@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -544,7 +545,8 @@ func TestEndlessMessageIsCut(t *testing.T) {
 	}
 }
 
-// FuzzRead: no input makes reading panic, and every report keeps its bounds.
+// FuzzRead: no input makes reading panic, every report keeps its bounds, and a
+// reader with a memory says the same the third time.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"postfix-rbl", "sendmail-transcript", "exchange-online", "winmail-unknown-user", "forwarded-quoted", "utf16"} {
 		f.Add(readSample(f, name))
@@ -559,8 +561,15 @@ func FuzzRead(f *testing.F) {
 				checkBounds(t, rep)
 			}
 		}
-		if rep, err := Read(bytes.NewReader(in)); err == nil {
+		rep, err := Read(bytes.NewReader(in))
+		if err == nil {
 			checkBounds(t, rep)
+		}
+		known := Reader{Memory: new(Memory)}
+		for range 3 {
+			if again, errAgain := known.Read(bytes.NewReader(in)); !reflect.DeepEqual(again, rep) || (err == nil) != (errAgain == nil) {
+				t.Fatalf("%+v, %v; without a memory %+v, %v", again, errAgain, rep, err)
+			}
 		}
 	})
 }
