@@ -180,6 +180,9 @@ func parseDate(s string) time.Time {
 	if t, ok := usualDate(s); ok {
 		return t
 	}
+	if t, ok := usualDate(modernDate(s)); ok {
+		return t
+	}
 	t, err := mail.ParseDate(s)
 	if err != nil {
 		return time.Time{}
@@ -226,6 +229,37 @@ func usualDate(s string) (t time.Time, ok bool) {
 	}
 	t = time.Date(two(7)*100+two(9), time.Month(month/3+1), day, hour, minute, second, 0, time.FixedZone("", zone))
 	return t, month >= 0 && month%3 == 0 && hour < 24 && minute < 60 && second < 60 && two(22) < 24 && two(24) < 60 && t.Day() == day
+}
+
+// modernDate writes a date with the name of a zone, a year of two digits, no
+// seconds or odd spaces as the standard now wants it. RFC 5322 section 4.3
+func modernDate(s string) string {
+	words := strings.Fields(s[:min(len(s), 64)])
+	if len(words) < 5 || len(words) > 6 {
+		return s
+	}
+	year, clock, zone := &words[len(words)-3], &words[len(words)-2], &words[len(words)-1]
+	if offset := zones[*zone]; offset != "" {
+		*zone = offset
+	}
+	if strings.Count(*clock, ":") == 1 {
+		*clock += ":00"
+	}
+	switch {
+	case len(*year) != 2:
+	case *year < "50":
+		*year = "20" + *year
+	default:
+		*year = "19" + *year
+	}
+	return strings.Join(words, " ")
+}
+
+// zones are the zones with a name that means one offset: those of RFC 5322
+// section 4.3, and Japan's. All that mail.ParseDate makes of most is UTC.
+var zones = map[string]string{
+	"GMT": "+0000", "UT": "+0000", "UTC": "+0000", "Z": "+0000", "JST": "+0900",
+	"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",
 }
 
 // mailbox is the first address in a From or To field.
