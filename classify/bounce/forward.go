@@ -14,14 +14,17 @@ func (r *reader) quoted(notice string) string {
 		body := t.plain()
 		cited := unquote(body)
 		for _, below := range []string{forwarded(cited), forwarded(body)} {
-			if inner, _ := cutOriginal(r.embeddedStatus(below)); len(r.dsn.groups) > 0 || reads(inner) || tells(inner) {
+			if below == "" {
+				continue
+			}
+			if inner, _ := cutOriginal(r.embeddedStatus(below)); len(r.dsn.groups) > 0 || reads(inner) || tells(inner) || r.announces(inner) {
 				return inner
 			}
 		}
 		if mailing { // groups pass forwards on, too; what only cites is talk
 			continue
 		}
-		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) || r.refuses(inner, false) {
+		if inner, _ := cutOriginal(r.embeddedStatus(cited)); len(r.dsn.groups) > 0 || reads(inner) || r.refuses(inner, false) || r.announces(inner) {
 			return inner
 		}
 	}
@@ -48,6 +51,21 @@ func (r *reader) refuses(notice string, official bool) bool {
 	})
 }
 
+// announces is whether a text says that a delivery failed, and then lists the
+// addresses, as a report does that has no reply to tell.
+func (r *reader) announces(notice string) bool {
+	i, w := sentences.find(unwrapped(notice), 0)
+	if i < 0 {
+		return false
+	}
+	start, b, _ := firstListed(notice, r.isOwn)
+	return b.address != "" && i+len(sentences.words[w]) <= start
+}
+
+// unwrapped is the beginning of a text with its lines joined by one space each,
+// every word where it was.
+func unwrapped(s string) string { return strings.ReplaceAll(s[:min(len(s), maxValue)], "\n", " ") }
+
 // lists is whether a text lists addresses, or has a reply or a status for the
 // one that it mentions.
 func (r *reader) lists(notice string) bool {
@@ -62,7 +80,8 @@ func isMailing(h header) bool { return h.has(keyListUnsubscribe) || h.has(keyLis
 // forwarded is the text below the header of a report that stands in a text: a
 // few lines "label: value", in whatever language, of which the first with an
 // address names a daemon, or one has a report's subject. Some mail programs put
-// an empty line after each. Empty where there is none.
+// an empty line after each; others have one line, "On ... MAILER-DAEMON
+// wrote:". Empty where there is none.
 func forwarded(body string) string {
 	var h quotedHeader
 	for rest := body; rest != ""; {
@@ -71,12 +90,27 @@ func forwarded(body string) string {
 			if h.fields >= 3 && h.report {
 				return rest
 			}
+			if isAttribution(line) {
+				return after
+			}
 			h = quotedHeader{}
 			h.takes(line)
 		}
 		rest = after
 	}
 	return ""
+}
+
+// isAttribution tells the line by which an answer begins what it cites, of a
+// daemon: "On Monday ... <MAILER-DAEMON@mail.example.org> wrote:". Its words are
+// of any language, and its colon is at the end.
+func isAttribution(line string) bool {
+	line = trimRight(line)
+	if !strings.HasSuffix(line, ":") && !strings.HasSuffix(line, "\uff1a") || len(line) > 300 {
+		return false
+	}
+	start, end := nextAddress(line, 0)
+	return end > 0 && daemons.in(line[:end]) && strings.Trim(line[:start]+line[end:], " <>:") != ""
 }
 
 // quotedHeader is what was read of such a header.

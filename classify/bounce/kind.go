@@ -17,7 +17,7 @@ var subjects = newPhrases(
 	"delivery error", "failure notice", "failure notification", "failed delivery", "delivery has failed", "returned mail", "returned to sender", "return to sender",
 	"could not be delivered", "couldn't be delivered", "mail system error", "mail failure", "mail failed", "message delivery", "delayed mail", "delivery delay",
 	"delivery incomplete", "warning: message", "bounced", "cannot be delivered", "can't be delivered", "non remis", "unzustellbar", "undelivery",
-	"退信", "退回", "未送達", "未送达", "无法投递", "無法投遞", "无法送达", "無法傳遞", "投递失败", "配信", "投遞失敗",
+	"退信", "退回", "未送達", "未送达", "无法投递", "無法投遞", "无法送达", "無法送達", "無法傳遞", "投递失败", "配信", "投遞失敗",
 )
 
 // sentences are what reports begin with, and other mail hardly ever.
@@ -27,7 +27,7 @@ var sentences = newPhrases(
 	"undeliverable", "permanent delivery errors", "was not delivered", "wasn't delivered", "not been delivered", "cannot be delivered",
 	"failed to deliver", "delivery failed", "error delivering your mail", "error has occurred while attempting to deliver", "returned to sender",
 	"rejected by a remote mail server", "not a member of this mailing list", "duplicated message-id", "this is the smtp delivery program",
-	"message could not be", "error message below", "diagnostic-code", "did not reach some or all", "不能成功的递送", "不能成功的遞送", "退信", "您的邮件被退回",
+	"message could not be", "error message below", "diagnostic-code", "did not reach some or all", "不能成功的递送", "不能成功的遞送", "退信", "您的邮件被退回", "無法送達", "无法送达", "无法投递", "無法投遞", "recipients did not receive",
 )
 
 // isBounceHeader tells the header of a report by who signs it or by its
