@@ -29,6 +29,8 @@ type reader struct {
 	arf      bool // a feedback report was among the parts
 	mdn      bool // a disposition notification (read receipt)
 	nested   int  // bounces found inside others
+	inside   []inside
+	within   bool // one of them is being read
 	memory   *Memory
 	memories *memories // nil where there is none
 }
@@ -412,7 +414,13 @@ func (r *reader) returned(h header, depth int) delimiter {
 		return d
 	}
 	var body int64
-	if open {
+	switch {
+	case !open:
+	case r.mayReport():
+		if body, d = r.readInside(inner, depth); r.nested > 0 || len(r.dsn.groups) > 0 {
+			return d
+		}
+	default:
 		body, d = r.skip()
 	}
 	if r.original == nil {

@@ -14,7 +14,7 @@ func (r *reader) readMessage(l *lines) *Report {
 	if r.lines != nil { // the first message has nothing to gain
 		known = r.memory.get()
 	}
-	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memory: r.memory, memories: known}
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], inside: r.inside[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memory: r.memory, memories: known}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -61,6 +61,7 @@ func (r *reader) finish(pasted bool) {
 			return
 		}
 		if notice = r.quoted(notice); notice == "" {
+			r.reportInside()
 			return
 		}
 	} else if hasLine(notice, "> ") {
