@@ -184,15 +184,17 @@ func typedAddress(s string) string {
 	if kind == "utf-8" {
 		addr = unescapeUnicode(addr)
 	}
-	return cleanAddress(addr)
+	return unwrapAddress(cleanAddress(addr))
 }
 
 // cleanAddress takes off the brackets, quotes, comment and source route around
 // an address.
 func cleanAddress(s string) string {
 	s = strings.TrimSpace(s)
-	if i := strings.IndexByte(s, '<'); i >= 0 && strings.HasSuffix(s, ">") {
-		s = s[i+1:]
+	if i := strings.IndexByte(s, '<'); i >= 0 {
+		if n := strings.IndexByte(s[i:], '>'); n > 0 && (i+n == len(s)-1 || strings.IndexByte(s[i:i+n], '@') > 0) {
+			s = s[i+1 : i+n]
+		}
 	}
 	s = strings.Trim(s, "<> \t")
 	if i := strings.IndexByte(s, '('); i > 0 && strings.HasSuffix(s, ")") && strings.Contains(s[:i], "@") {

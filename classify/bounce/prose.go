@@ -1,6 +1,7 @@
 package bounce
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -27,7 +28,9 @@ func readProse(notice string, own func(string) bool) *prose {
 	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
-		blocks = mentioned(notice, own)
+		if blocks = named(notice); len(blocks) == 0 {
+			blocks = mentioned(notice, own)
+		}
 	}
 	p.notice = notice
 	if len(blocks) > 1 {
@@ -90,6 +93,9 @@ func (p *prose) add(b block) {
 		p.session.complete(&f, b.address)
 	}
 	f.Recipient, f.OriginalRecipient = b.address, b.original
+	if !isAddress(f.Recipient) {
+		f.Recipient = cmp.Or(replyRecipient(f.Text), f.Recipient)
+	}
 	if !again {
 		if p.known != nil {
 			p.known[lower(b.address)] = len(p.failures)

@@ -400,9 +400,14 @@ func (r *reader) complete(f Failure, p *prose) Failure {
 			break
 		}
 	}
-	if strings.IndexByte(f.Recipient, '@') <= 0 || f.Recipient[0] == '/' || f.Recipient[0] == '|' { // Exim: a file or a program
-		if words.Recipient != "" {
+	if !isAddress(f.Recipient) { // the words may have it; Exim reports a file or a program
+		switch {
+		case isAddress(words.Recipient):
 			f.Recipient = words.Recipient
+		case isAddress(f.OriginalRecipient):
+			f.Recipient, f.OriginalRecipient = f.OriginalRecipient, ""
+		case f.Recipient == "":
+			f.Recipient = cmp.Or(words.Recipient, replyRecipient(f.Reply.Text))
 		}
 	}
 	if f.OriginalRecipient == "" && !strings.EqualFold(words.OriginalRecipient, f.Recipient) {
