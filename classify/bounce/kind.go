@@ -138,7 +138,7 @@ func isComplaint(h header, subject string) bool {
 	return h.has(keyXHmXmrOriginalRecipient) || complaints.in(subject)
 }
 
-var complaints = newPhrases("abuse report for", "complaint about message from", "apple mail sent this email to unsubscribe")
+var complaints = newPhrases("abuse report for", "complaint about message from", "feedback-type: ", "apple mail sent this email to unsubscribe")
 
 // actionTold tells a warning from a failure by its words.
 func actionTold(subject, notice string) Action {

@@ -290,15 +290,12 @@ func readPasted(l *lines) *Report {
 	}
 	extra, _ := r.keep(maxText)
 	body := strings.TrimSpace(decodeCharset(r.raw, ""))
-	r.texts = []*text{{body: body, extra: extra}}
-	if strings.Count(body, "\n") == 0 {
+	r.texts = []*text{{body: body, html: isHTML(body), extra: extra}}
+	if strings.Count(body, "\n") == 0 && !r.texts[0].html {
 		return readLine(new(logbook), body)
 	}
 	if rep, ok := readPastedLog(body); ok {
 		return rep
-	}
-	if strings.HasPrefix(body, "<html") || strings.HasPrefix(body, "<!DOCTYPE") {
-		r.texts[0].html = true
 	}
 	if strings.HasPrefix(body, ">") {
 		r.texts[0].body = unquote(body)

@@ -54,6 +54,10 @@ func (r *reader) finish(pasted bool) {
 		return
 	}
 	r.dsn.flush()
+	if pasted && len(r.dsn.groups) == 0 && isAway(notice) {
+		rep.Kind = KindAutoReply
+		return
+	}
 	if !pasted && len(r.dsn.groups) == 0 && !isSigned(r.header, rep.Subject) {
 		rep.Kind = KindNotABounce
 		if r.isAutoReply() {
@@ -114,7 +118,7 @@ func (r *reader) conclude(p *prose, notice string, pasted bool) {
 		failed, delayed = failed || kind == KindBounce, delayed || kind == KindDelay
 	}
 	switch {
-	case pasted && len(r.dsn.groups) == 0:
+	case pasted && len(r.dsn.groups) == 0 && (failed || !delayed):
 		rep.Kind = KindFragment
 	case failed:
 		rep.Kind = KindBounce
