@@ -58,3 +58,15 @@ func TestNamesInANotice(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressToldElsewhereWinsOverAName(t *testing.T) {
+	const head = "From: MAILER-DAEMON@mail.example.org\nTo: wang@example.org\nSubject: Returned mail\n\n"
+	for name, mail := range map[string]string{
+		"mentioned":       head + "The following address failed:\n\nReason: full\n\nNothing was left for lee@example.net today.\n",
+		"of the original": head + "The following address failed:\n\n  lee\n    full\n\n--- Below this line is a copy of the message.\n\nFrom: wang@example.org\nTo: lee@example.net\nSubject: minutes\n",
+	} {
+		if rep, f := first(t, mail); len(rep.Failures) != 1 || f.Recipient != "lee@example.net" {
+			t.Errorf("%s: %+v", name, rep.Failures)
+		}
+	}
+}

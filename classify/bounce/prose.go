@@ -28,8 +28,9 @@ func readProse(notice string, own func(string) bool) *prose {
 	notice, p.session = cutSession(plainMDaemon(notice))
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
-		if blocks = named(notice); len(blocks) == 0 {
-			blocks = mentioned(notice, own)
+		blocks = mentioned(notice, own)
+		if names := named(notice); len(names) > 0 && (len(blocks) == 0 || strings.Contains(names[0].address, blocks[0].address) || strings.HasSuffix(blocks[0].address, "="+names[0].address)) {
+			blocks = names
 		}
 	}
 	p.notice = notice

@@ -324,6 +324,9 @@ func (r *reader) failures(p *prose) []Failure {
 		return all
 	}
 	all = slices.Clone(p.failures)
+	if len(all) == 1 && !isAddress(all[0].Recipient) {
+		all[0].Recipient = cmp.Or(r.soleRecipient(), all[0].Recipient)
+	}
 	if len(all) > 1 || len(all) == 1 && (all[0].Reply.Text != "" || !p.replies()) {
 		return all
 	}
