@@ -92,7 +92,7 @@ func reads(notice string) bool {
 	}
 	rest := head[i+len(sentences.words[w]):]
 	start, end := nextAddress(rest, 0)
-	if end > 0 && start < 40 && !strings.Contains(rest[:start], ". ") && !leadsElsewhere(rest[:start]) {
+	if end > 0 && start < 40 && !strings.Contains(rest[:start], ". ") && !containsFold(rest[:start], "write to") && !containsFold(rest[:start], "contact") {
 		return true
 	}
 	return tells(notice)

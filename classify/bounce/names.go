@@ -6,8 +6,14 @@ import "strings"
 // have: of Notes and X.400, the directory's name that Exchange wraps into
 // something like an address, a path of UUCP, a user of the server itself.
 func isAddress(s string) bool {
-	start, end := nextAddress(s, 0)
-	return end > 0 && start == 0 && end == len(s) && s[0] != '/' && s[0] != '|' && !hasPrefixFold(s, "imceaex-")
+	at := strings.LastIndexByte(s, '@')
+	if at <= 0 || at == len(s)-1 || s[0] == '/' || s[0] == '|' || hasPrefixFold(s, "imceaex-") {
+		return false
+	}
+	if s[0] != '"' && strings.ContainsAny(s[:at], " \t<>") || strings.ContainsAny(s[at:], " \t<>") {
+		return false
+	}
+	return strings.IndexByte(s[:at], '/') < 0 || strings.IndexByte(s[at:], '.') >= 0
 }
 
 // unwrapAddress reads "IMCEASMTP-lee+40example+2Enet@example.org", as Exchange

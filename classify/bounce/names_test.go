@@ -8,21 +8,22 @@ import (
 // The address is told where there is one; else the name, as it stands.
 func TestRecipientOfAStatusThatIsNoAddress(t *testing.T) {
 	for fields, want := range map[string]string{
-		"Final-Recipient: rfc822;CN=Jan Novak/OU=Sales/O=Example\n":                                            "CN=Jan Novak/OU=Sales/O=Example",
-		"Final-Recipient: x-notes; Jan Novak/Sales/Ex@EX\nOriginal-Recipient: rfc822;jan@example.net\n":        "jan@example.net",
-		"Final-Recipient: X400; /o=Example/ou=Prague/cn=Recipients/cn=jan\n":                                   "/o=Example/ou=Prague/cn=Recipients/cn=jan",
-		"Final-Recipient: x400; /G=Jan/S=Novak/ADMD= /C=CZ/\nOriginal-Recipient: rfc822; jan@example.net\n":    "jan@example.net",
-		"Final-Recipient: rfc822;IMCEAEX-_O=EX_CN=jan@example.com\nOriginal-Recipient: rfc822;j@example.net\n": "j@example.net",
-		"Final-Recipient: rfc822;IMCEAEX-_O=EX_CN=jan@example.com\n":                                           "IMCEAEX-_O=EX_CN=jan@example.com",
-		"Final-Recipient: rfc822;IMCEASMTP-jan+2Enovak+40example+2Enet@example.com\n":                          "jan.novak@example.net",
-		"Final-Recipient: rfc822;IMCEASMTP-jan+zz@example.com\n":                                               "IMCEASMTP-jan+zz@example.com",
-		"Final-Recipient: rfc822; \"Novak, Jan\" <jan@example.net>\n":                                          "jan@example.net",
-		"Final-Recipient: rfc822; Jan Novak <jan@example.net> (gone)\n":                                        "jan@example.net",
-		"Final-Recipient: LOCAL;\\jan\n":                                                                       "\\jan",
-		"Final-Recipient: x-local; jan\n":                                                                      "jan",
-		"Final-Recipient: system; jan\nOriginal-Recipient: rfc822; jan@example.net\n":                          "jan@example.net",
-		"Final-Recipient: unknown;\nDiagnostic-Code: smtp; 550 5.1.1 <jan@example.net> unknown\n":              "jan@example.net",
-		"Final-Recipient: x-uucp; relay!hermes!jan\n":                                                          "relay!hermes!jan",
+		"Final-Recipient: rfc822;CN=Jan Novak/OU=Sales/O=Example\n":                                                         "CN=Jan Novak/OU=Sales/O=Example",
+		"Final-Recipient: x-notes; Jan Novak/Sales/Ex@EX\nOriginal-Recipient: rfc822;jan@example.net\n":                     "jan@example.net",
+		"Final-Recipient: X400; /o=Example/ou=Prague/cn=Recipients/cn=jan\n":                                                "/o=Example/ou=Prague/cn=Recipients/cn=jan",
+		"Final-Recipient: x400; /G=Jan/S=Novak/ADMD= /C=CZ/\nOriginal-Recipient: rfc822; jan@example.net\n":                 "jan@example.net",
+		"Final-Recipient: rfc822;IMCEAEX-_O=EX_CN=jan@example.com\nOriginal-Recipient: rfc822;j@example.net\n":              "j@example.net",
+		"Final-Recipient: rfc822;IMCEAEX-_O=EX_CN=jan@example.com\n":                                                        "IMCEAEX-_O=EX_CN=jan@example.com",
+		"Final-Recipient: rfc822;IMCEASMTP-jan+2Enovak+40example+2Enet@example.com\n":                                       "jan.novak@example.net",
+		"Final-Recipient: rfc822;IMCEASMTP-jan+zz@example.com\n":                                                            "IMCEASMTP-jan+zz@example.com",
+		"Final-Recipient: rfc822; \"Novak, Jan\" <jan@example.net>\n":                                                       "jan@example.net",
+		"Final-Recipient: rfc822; Jan Novak <jan@example.net> (gone)\n":                                                     "jan@example.net",
+		"Final-Recipient: utf-8; \u738bwang@example.net\nDiagnostic-Code: smtp; 550 5.1.1 \u738bwang@example.net unknown\n": "\u738bwang@example.net",
+		"Final-Recipient: LOCAL;\\jan\n":                                                                                    "\\jan",
+		"Final-Recipient: x-local; jan\n":                                                                                   "jan",
+		"Final-Recipient: system; jan\nOriginal-Recipient: rfc822; jan@example.net\n":                                       "jan@example.net",
+		"Final-Recipient: unknown;\nDiagnostic-Code: smtp; 550 5.1.1 <jan@example.net> unknown\n":                           "jan@example.net",
+		"Final-Recipient: x-uucp; relay!hermes!jan\n":                                                                       "relay!hermes!jan",
 	} {
 		_, f := first(t, strings.Replace(statusReport("", fields+"Status: 5.1.1\n"), "Final-Recipient: rfc822; a@example.net\n", "", 1))
 		if f.Recipient != want || f.OriginalRecipient != "" {

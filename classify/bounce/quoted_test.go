@@ -49,3 +49,10 @@ func TestTalkAboutAnAddressIsNoBounce(t *testing.T) {
 		}
 	}
 }
+
+func TestSentenceAboutMailToAnAddressReports(t *testing.T) {
+	rep, f := first(t, "From: server@example.net\nSubject: problem\n\nDelivery failed for your mail to lee@example.net\n")
+	if rep.Kind != KindBounce || f.Recipient != "lee@example.net" {
+		t.Errorf("%+v", rep)
+	}
+}
