@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,18 +37,29 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	}
 	reports := &bulk{out: a.Out}
 	out := a.output(reports)
-	err = inOrder(ctx, jobs, inputs(args),
-		func(ctx context.Context, in input, send func(result) error) {
-			if err := a.read(ctx, in, d, send); err != nil {
-				_ = send(result{flush: true, err: err}) // fails where the run has ended, and nobody waits for it
+	most := maxUnit
+	if a.opt.probe {
+		most = 1 // of what takes long each is worth a worker
+	}
+	err = inOrder(ctx, jobs, units(inputs(args), most),
+		func(ctx context.Context, u unit, send func(result) error) {
+			runtime.Gosched() // a collection under way gets its turn, and so ends before it has grown
+			for _, in := range u {
+				err := a.read(ctx, in, d, send)
+				if ctx.Err() != nil {
+					return // nobody waits for more
+				}
+				if err != nil {
+					_ = send(result{flush: true, name: in.name, err: err})
+				}
 			}
 		},
-		func(in input, r result) (err error) {
+		func(_ unit, r result) (err error) {
 			if r.flush {
 				err = reports.flush()
 			}
 			if r.err != nil {
-				a.unreadable(in.name, r.err)
+				a.unreadable(r.name, r.err)
 			}
 			if r.report != nil && err == nil {
 				a.judge(r.report)
@@ -66,6 +78,7 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 // may be long in coming.
 type result struct {
 	report any
+	name   string // of the input that gave err
 	err    error
 	flush  bool
 }
@@ -102,6 +115,34 @@ type input struct {
 	name string
 	slow bool // no file: what it gives may be long in coming
 	err  error
+}
+
+// unit is what a worker takes at once.
+type unit []input
+
+// maxUnit is some half a millisecond of work.
+const maxUnit = 16
+
+// units gathers inputs: workers that meet at every small file spend their time on
+// that. A few inputs stay single, so that all workers have some, and units grow
+// with what went before them. An input that may be long in coming is the last of
+// its unit.
+func units(inputs iter.Seq[input], most int) iter.Seq[unit] {
+	return func(yield func(unit) bool) {
+		n, u := 0, unit{}
+		for in := range inputs {
+			n, u = n+1, append(u, in)
+			if size := min(most, 1+n/64); len(u) >= size || in.slow {
+				if !yield(u) {
+					return
+				}
+				u = make(unit, 0, size)
+			}
+		}
+		if len(u) > 0 {
+			yield(u)
+		}
+	}
 }
 
 // inputs walks what was named: files, folders (a maildir is one), and "-".

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -194,4 +195,41 @@ func TestFewInputsAreTakenAheadOfASlowOne(t *testing.T) {
 			t.Errorf("%d emitted, %v", emitted, err)
 		}
 	})
+}
+
+func TestInputsComeInUnitsThatGrow(t *testing.T) {
+	var many []string
+	for i := range 3000 {
+		many = append(many, strconv.Itoa(i))
+	}
+	named := func(yield func(input) bool) {
+		for i, name := range many {
+			if !yield(input{name: name, slow: i == 2500}) {
+				return
+			}
+		}
+	}
+	var got []string
+	for u := range units(named, 16) {
+		for i, in := range u {
+			got = append(got, in.name)
+			if in.slow && i != len(u)-1 {
+				t.Errorf("%q, which may be long in coming, has others behind it", in.name)
+			}
+		}
+		switch at := len(got); {
+		case at <= 60 && len(u) != 1:
+			t.Errorf("%d inputs at once at the start, where others may have nothing to do", len(u))
+		case at > 1200 && at < 2500 && len(u) != 16, len(u) > 16:
+			t.Errorf("%d inputs at once, want 16", len(u))
+		}
+	}
+	if !slices.Equal(got, many) {
+		t.Errorf("%d of %d inputs", len(got), len(many))
+	}
+	for u := range units(named, 1) {
+		if len(u) != 1 {
+			t.Fatalf("%d inputs at once where each takes long", len(u))
+		}
+	}
 }
