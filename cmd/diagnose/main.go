@@ -17,7 +17,7 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200) // most runs end before a collection would pay,
 		// and those that last should stay small.
-		time.AfterFunc(50*time.Millisecond, func() { debug.SetGCPercent(130) })
+		time.AfterFunc(50*time.Millisecond, func() { debug.SetGCPercent(100) })
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second one ends the process at once
