@@ -12,7 +12,8 @@ import (
 //     loose status > reply code;
 //  3. what the remote said before what the reporting server wrote;
 //  4. the later reply of a chain ("host a said: 550 ... host b said: 550 ...");
-//  5. the confidence of the rule;
+//  5. the confidence of the rule: words that only frame a cause ("message
+//     rejected") are weak, and lose to those that name it;
 //  6. what a firm status says, too: of two things in the words, 4.2.2 knows which;
 //  7. the longer quote: more words mean something more exact;
 //  8. the order of the files and of the rules in them.
