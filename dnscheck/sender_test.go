@@ -173,6 +173,40 @@ func TestDMARCAlignment(t *testing.T) {
 	}
 }
 
+// Names that exist go by sp, those that do not by np, else by sp, else by p.
+func TestDMARCOfSubdomains(t *testing.T) {
+	const zone = `
+		example.net.      300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		net.              300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		real.example.net. 300 IN TXT "here, without an address"
+		below.empty.example.net. 300 IN A 192.0.2.1
+	`
+	tests := []struct {
+		tags, domain string
+		status       dnscheck.Status
+		policy       string
+	}{
+		{"p=none; sp=quarantine; np=reject", "example.net", dnscheck.OK, "none"},
+		{"p=none; sp=quarantine; np=reject", "real.example.net", dnscheck.OK, "quarantine"},
+		{"p=none; sp=quarantine; np=reject", "empty.example.net", dnscheck.OK, "quarantine"},
+		{"p=none; sp=quarantine; np=Reject", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=reject; np=none", "a.gone.example.net", dnscheck.OK, "none"},
+		{"p=reject; np=none", "real.example.net", dnscheck.OK, "reject"},
+		{"p=reject; np=perhaps", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=none; sp=reject", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=none; np=reject", "fails.example.net", dnscheck.ServFail, ""},
+		{"p=none; np=none", "fails.example.net", dnscheck.OK, "none"},
+	}
+	for _, tt := range tests {
+		s := dnstest.New(t, zone+`_dmarc.example.net. 300 IN TXT "v=DMARC1; t=y; `+tt.tags+`"`)
+		s.Fault("fails.example.net", dnstest.ServFail)
+		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), tt.domain)
+		if d.Status != tt.status || d.Policy != tt.policy || d.Testing != (d.Record != "") {
+			t.Errorf("%s of %q: %+v", tt.domain, tt.tags, d)
+		}
+	}
+}
+
 func TestDMARCTags(t *testing.T) {
 	tests := []struct {
 		tags                  string
