@@ -33,6 +33,7 @@ func CheckDMARC(ctx context.Context, r Resolver, domain string) DMARC {
 	d := dmarcAt(ctx, r, display(domain), "p")
 	if d.Status.Absent() && d.Err == "" {
 		d = inherited(ctx, r, d)
+		d.forSubdomain(ctx, r, display(domain))
 	}
 	d.Took = time.Since(start)
 	return d
@@ -63,6 +64,30 @@ func inherited(ctx context.Context, r Resolver, own DMARC) DMARC {
 		}
 	}
 	return found
+}
+
+// forSubdomain takes the policy of the record above for names that do not
+// exist (np, RFC 9091 and RFC 9989) where the domain is one. Only NXDOMAIN says
+// so; where it cannot be
+// told, what the record asks for is not known either.
+func (d *DMARC) forSubdomain(ctx context.Context, r Resolver, domain string) {
+	tags, _ := tagList(d.Record)
+	np, known := policyOf(tags["np"])
+	if !known || d.Status != OK || d.Policy == "" || d.Policy == np {
+		return
+	}
+	switch a := ask(ctx, r, domain, TypeA); {
+	case a.Status == NXDomain:
+		d.Policy = np
+	case !a.Status.Known():
+		d.Status, d.Bogus, d.Server, d.Err, d.Policy = a.Status, a.Bogus, a.Server, a.Err, ""
+	}
+}
+
+// policyOf is a policy as it is written in a record.
+func policyOf(tag string) (policy string, known bool) {
+	policy = strings.ToLower(tag)
+	return policy, policy == "none" || policy == "quarantine" || policy == "reject"
 }
 
 // ancestors are the names above a domain, the nearest first. Of a long one the
@@ -137,9 +162,8 @@ func (d *DMARC) read(tag string) {
 		d.Percent = int(n)
 	}
 	for _, p := range []string{tags[tag], tags["p"]} {
-		switch p = strings.ToLower(p); p {
-		case "none", "quarantine", "reject":
-			d.Policy = p
+		if policy, known := policyOf(p); known {
+			d.Policy = policy
 			return
 		}
 	}

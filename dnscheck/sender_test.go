@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -172,6 +173,40 @@ func TestDMARCAlignment(t *testing.T) {
 	}
 }
 
+// Names that exist go by sp, those that do not by np, else by sp, else by p.
+func TestDMARCOfSubdomains(t *testing.T) {
+	const zone = `
+		example.net.      300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		net.              300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		real.example.net. 300 IN TXT "here, without an address"
+		below.empty.example.net. 300 IN A 192.0.2.1
+	`
+	tests := []struct {
+		tags, domain string
+		status       dnscheck.Status
+		policy       string
+	}{
+		{"p=none; sp=quarantine; np=reject", "example.net", dnscheck.OK, "none"},
+		{"p=none; sp=quarantine; np=reject", "real.example.net", dnscheck.OK, "quarantine"},
+		{"p=none; sp=quarantine; np=reject", "empty.example.net", dnscheck.OK, "quarantine"},
+		{"p=none; sp=quarantine; np=Reject", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=reject; np=none", "a.gone.example.net", dnscheck.OK, "none"},
+		{"p=reject; np=none", "real.example.net", dnscheck.OK, "reject"},
+		{"p=reject; np=perhaps", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=none; sp=reject", "gone.example.net", dnscheck.OK, "reject"},
+		{"p=none; np=reject", "fails.example.net", dnscheck.ServFail, ""},
+		{"p=none; np=none", "fails.example.net", dnscheck.OK, "none"},
+	}
+	for _, tt := range tests {
+		s := dnstest.New(t, zone+`_dmarc.example.net. 300 IN TXT "v=DMARC1; t=y; `+tt.tags+`"`)
+		s.Fault("fails.example.net", dnstest.ServFail)
+		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), tt.domain)
+		if d.Status != tt.status || d.Policy != tt.policy || d.Testing != (d.Record != "") {
+			t.Errorf("%s of %q: %+v", tt.domain, tt.tags, d)
+		}
+	}
+}
+
 func TestDMARCTags(t *testing.T) {
 	tests := []struct {
 		tags                  string
@@ -189,6 +224,65 @@ func TestDMARCTags(t *testing.T) {
 		d := dnscheck.CheckDMARC(t.Context(), s.Resolver(), "example.net")
 		if d.Policy != "reject" || d.Percent != tt.percent || d.StrictSPF != tt.strictSPF || d.StrictDKIM != tt.strictDKIM {
 			t.Errorf("%q: %+v", tt.tags, d)
+		}
+	}
+}
+
+// The limits of RFC 7208 section 4.6.4: terms that ask the DNS are counted,
+// with those of included records, and neither questions nor all, ip4, ip6, exp.
+func TestSPFLimits(t *testing.T) {
+	const base = `
+		example.net.        300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		2.0.192.in-addr.arpa. 300 IN SOA ns.example.net. admin.example.net. 1 1 1 1 60
+		h1.example.net.     300 IN A   192.0.2.101
+		h2.example.net.     300 IN A   192.0.2.102
+		mx3.example.net.    300 IN MX  1 h1.example.net.
+		mx3.example.net.    300 IN MX  2 h2.example.net.
+		mx3.example.net.    300 IN MX  3 none.example.net.
+		ten._spf.example.net. 300 IN TXT "v=spf1 a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net a:h1.example.net ?all"
+		two._spf.example.net. 300 IN TXT "v=spf1 a:h1.example.net exists:h2.example.net.example.net -all"
+		1.2.0.192.in-addr.arpa. 300 IN PTR h1.example.net.
+		1.2.0.192.in-addr.arpa. 300 IN PTR h2.example.net.
+	`
+	const a = " a:h1.example.net"
+	many := ""
+	for i := range 10 {
+		many += fmt.Sprintf("ten.example.net. 300 IN MX %d h1.example.net.\neleven.example.net. 300 IN MX %d h1.example.net.\n", i, i)
+	}
+	many += "eleven.example.net. 300 IN MX 10 h1.example.net.\n"
+	tests := []struct {
+		name, record string
+		result       dnscheck.Result
+		terms, voids int
+		problem      dnscheck.Problem
+	}{
+		{"what asks nothing is no term", "ip4:192.0.2.9 ip6:2001:db8::/32 exp=why.example.net x=y -all", dnscheck.Fail, 0, 0, ""},
+		{"one term each", "a:h1.example.net mx:mx3.example.net exists:h1.example.net -all", dnscheck.Pass, 3, 0, ""},
+		{"an mx is one, whatever its hosts, which are no void lookups", "mx:mx3.example.net -all", dnscheck.Fail, 1, 0, ""},
+		{"a ptr is one, whatever its names", "ptr:example.org" + a + " -all", dnscheck.Fail, 2, 0, ""},
+		{"those of an included record count, and itself", "include:two._spf.example.net -all", dnscheck.Fail, 3, 1, ""},
+		{"so does a redirect", "redirect=two._spf.example.net", dnscheck.Fail, 3, 1, ""},
+		{"ten are allowed", strings.Repeat(a, 10)[1:] + " -all", dnscheck.Fail, 10, 0, ""},
+		{"the eleventh is not", strings.Repeat(a, 11)[1:] + " -all", dnscheck.PermError, 10, 0, dnscheck.SPFTerms},
+		{"ten with an include", "include:ten._spf.example.net -all", dnscheck.Fail, 10, 0, ""},
+		{"eleven with an include", "include:ten._spf.example.net" + a + " -all", dnscheck.PermError, 10, 0, dnscheck.SPFTerms},
+		{"what comes before the limit decides", a[1:] + " ip4:192.0.2.1" + strings.Repeat(a, 11), dnscheck.Pass, 1, 0, ""},
+		{"a circle is stopped", "include:example.net -all", dnscheck.PermError, 10, 0, dnscheck.SPFTerms},
+		{"two void lookups are allowed", "a:no1.example.net mx:no2.example.net -all", dnscheck.Fail, 2, 2, ""},
+		{"the third is not", "a:no1.example.net mx:no2.example.net exists:h1.no3.example.net -all", dnscheck.PermError, 3, 3, dnscheck.SPFVoids},
+		{"a name without an address is void, too", "a:mx3.example.net a:mx3.example.net a:mx3.example.net -all", dnscheck.PermError, 3, 3, dnscheck.SPFVoids},
+		{"an mx of ten hosts", "mx:ten.example.net -all", dnscheck.Fail, 1, 0, ""},
+		{"an mx of eleven", "mx:eleven.example.net -all", dnscheck.PermError, 1, 0, dnscheck.SPFHosts},
+		{"an included domain without a record", "include:h1.example.net -all", dnscheck.PermError, 1, 0, dnscheck.SPFMissing},
+		{"a redirect to nowhere", "redirect=no.example.net", dnscheck.PermError, 1, 0, dnscheck.SPFMissing},
+		{"a word that SPF does not know", "ip4:192.0.2.9 everything", dnscheck.PermError, 0, 0, dnscheck.SPFSyntax},
+		{"no address", "ip4:192.0.2.256 -all", dnscheck.PermError, 0, 0, dnscheck.SPFSyntax},
+	}
+	for _, tt := range tests {
+		s := dnstest.New(t, base+many+`example.net. 300 IN TXT "v=spf1 `+tt.record+`"`)
+		got := dnscheck.CheckSPF(t.Context(), s.Resolver(), netip.MustParseAddr("192.0.2.1"), "", "user@example.net")
+		if got.Result != tt.result || got.Terms != tt.terms || got.Voids != tt.voids || got.Problem != tt.problem {
+			t.Errorf("%s: %+v", tt.name, got)
 		}
 	}
 }

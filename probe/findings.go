@@ -137,7 +137,7 @@ func findReverse(rev dnscheck.Reverse) Finding {
 
 func findSPF(spf dnscheck.SPF, ip netip.Addr) Finding {
 	f := Finding{Target: spf.Domain, SPF: &spf, Code: "spf." + string(spf.Result),
-		Args: map[string]string{"domain": spf.Domain, "ip": ip.String(), "record": spf.Record, "lookups": strconv.Itoa(spf.Lookups)}}
+		Args: map[string]string{"domain": spf.Domain, "ip": ip.String(), "record": spf.Record, "terms": strconv.Itoa(spf.Terms), "fault": string(spf.Problem)}}
 	switch spf.Result {
 	case "pass":
 		f.Outcome = Healthy

@@ -20,6 +20,7 @@ const serverZones = `
 	s1._domainkey.ours.example.  300 IN TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 	bad.example.                 300 IN SOA ns.bad.example. admin.bad.example. 1 1 1 1 60
 	bad.example.                 300 IN MX  10 mail.bad.example.
+	greedy.example.              300 IN TXT "v=spf1 include:greedy.example -all"
 	bad.example.                 300 IN TXT "v=spf1 ip4:127.0.0.1 -all"
 	mail.bad.example.            300 IN A   127.0.0.1
 	example.                     300 IN SOA ns.example. admin.example. 1 1 1 1 60

@@ -248,7 +248,7 @@ func everyCode() probe.Report {
 		"mailbox": "lee@example.net", "more": "3", "names": "mail.example.org", "near": "example.com", "neighbour": "net.example.com", "outbound": "198.51.100.9",
 		"port": "25", "postmaster": "250 2.1.5 Ok", "provider": "Example Mail", "random": "450 4.1.1 later", "reason": "see https://bl.example.com", "recipients": "120", "record": "v=spf1 -all",
 		"reference": "https://example.com/form", "relayhost": "relay.example.org", "reply": "550 no", "reverse": "25.2.0.192.in-addr.arpa.",
-		"lookups": "4", "up": "192.0.2.1:25", "down": "192.0.2.2:25", "family": "IPv4", "here": "10 a.example.net", "there": "10 b.example.net", "other": "192.0.2.53:53",
+		"terms": "4", "up": "192.0.2.1:25", "down": "192.0.2.2:25", "family": "IPv4", "here": "10 a.example.net", "there": "10 b.example.net", "other": "192.0.2.53:53",
 		"version": "TLS 1.3", "subject": "mx.example.net", "issuer": "Example CA", "to": "relay-test@example.net", "missing": "mx2.example.net",
 		"sender": "example.org", "sending": "192.0.2.25", "server": "127.0.0.1:53", "silent": "slow.example.com", "size": "31457280",
 		"selector": "s1", "algorithm": "rsa", "bits": "2048", "at": "example.net", "status": "servfail", "name": "_25._tcp.mx.example.net",

@@ -213,7 +213,7 @@ func codes(t *testing.T) map[string]string {
 		"check.mx.": {"healthy", "faulty", "unknown"}, "check.ptr.": {"healthy", "faulty", "unknown"}, "check.smtp.": {"healthy", "faulty", "unknown"}, "check.server.": {"healthy", "faulty", "unknown"},
 		"address-by.": c.constants("probe", "AddressBy"), "urgency.": c.constants("probe", "Urgency"),
 		"meaning.": append(c.named("rbl", "Meaning"), "timeout", "servfail", "refused", "failed", "blind"),
-		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"},
+		"tls.":     c.named("smtpcheck", "Problem"), "starttls.": without(c.constants("probe", "STARTTLS"), "encrypted"), "died.": c.constants("rbl", "Death"), "scope.": {"range", "asn"}, "fault.": {"syntax", "length", "domain"}, "fault.spf-": behind("spf-", c.constants("dnscheck", "Problem")),
 		"category.": c.slugs(), "name.": append(c.slugs(), "backscatter"),
 		"letter.dear-": c.constants("cmd/report", "Addressee"), "letter.end-": c.constants("cmd/report", "Addressee"),
 		"letter.now-": append(c.constants("probe", "Verdict"), "offline"), "letter.whose-": append(c.constants("probe", "Party"), "nobody"),
