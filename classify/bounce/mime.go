@@ -216,10 +216,11 @@ type fieldAt struct {
 
 // startField files the field that a line begins, and gives where its value is
 // in the line. Fields that nobody asks for are not kept, except that there was
-// one.
+// one; nor is the way that the report itself came.
 func (r *reader) startField(line []byte, name, start int) int {
 	key := keyOf(line[:name])
-	if r.wanted = key != 0; r.wanted || len(r.values) == 0 {
+	r.wanted = key != 0 && !(r.outermost && (key == keyReceived || key == keyDKIMSignature))
+	if key != 0 || len(r.values) == 0 {
 		r.values = append(r.values, fieldAt{key, start})
 	}
 	for line[name] != ':' { // there may be space before it

@@ -24,7 +24,9 @@ func (r *reader) readMessage(l *lines) *Report {
 			break
 		}
 	}
+	r.outermost = true
 	r.header, _, _, _ = r.readHeader()
+	r.outermost = false
 	if !r.header.has(keyContentType) {
 		r.header = append(r.header, undeclared(l.peek(sniffed))...)
 	}
