@@ -58,6 +58,10 @@ type Client struct {
 	// asked for what they know themselves (the RD bit is off).
 	Direct bool
 
+	// Silence, where it is set, spares what asks after others have waited in
+	// vain the same wait.
+	Silence *Silence
+
 	first   atomic.Uint32 // index of the server to begin with
 	sockets sync.Pool     // *socket
 }
@@ -81,11 +85,19 @@ func (c *Client) Lookup(ctx context.Context, q Question) (Answer, error) {
 	start := time.Now()
 	first := int(c.first.Load())
 	next := (first + 1) % len(c.Servers)
+	if c.Silence != nil && c.Silence.lasts() {
+		return Answer{Question: q, Status: Timeout, Server: c.Servers[next].String(), Err: "the name server answers nothing, and was not asked again"}, nil
+	}
 	a := c.try(ctx, c.Servers[first], q, true)
 	if !a.Status.Known() && ctx.Err() == nil {
 		silent := a.Status == Timeout || a.Status == Failed
+		conclude := func(bool) {}
+		if a.Status == Timeout {
+			conclude = c.listen(ctx, start)
+		}
 		// RFC 6891 section 6.2.2: a server older than EDNS fails on it.
 		b := c.try(ctx, c.Servers[next], q, a.Status != Failed)
+		conclude(b.Status == Timeout && ctx.Err() == nil)
 		if b.Status.Known() && silent {
 			c.first.Store(uint32(next))
 		}
@@ -118,6 +130,9 @@ func (c *Client) try(ctx context.Context, server netip.AddrPort, q Question, edn
 			a.Status = Timeout
 		}
 		return a
+	}
+	if c.Silence != nil {
+		c.Silence.hear()
 	}
 	a.read(reply)
 	return a

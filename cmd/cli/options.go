@@ -378,8 +378,9 @@ func (a *app) runner() (*probe.Runner, error) {
 	if len(controls) == 0 {
 		controls = defaultControls
 	}
+	silence := new(dnscheck.Silence)
 	r := &probe.Runner{
-		Resolver: resolver(servers, chosen, 0), Second: second, ListDNS: resolver(servers, chosen, rbl.Try), Dialer: dialer, Guard: probe.Guard{Allow: allow},
+		Resolver: resolver(servers, chosen, 0, silence), Second: second, ListDNS: resolver(servers, chosen, rbl.Try, silence), Dialer: dialer, Guard: probe.Guard{Allow: allow},
 		Lists: lists, Keys: keys, Controls: controls, HELO: a.heloName(bound), Port: a.opt.port,
 		Policy: probe.Policy{Total: a.opt.timeout},
 	}
@@ -474,7 +475,7 @@ func (a *app) second(unwanted bool) (dnscheck.Resolver, error) {
 	if err != nil || len(servers) == 0 {
 		return nil, err
 	}
-	return resolver(servers, len(a.opt.compare) > 0, 0), nil
+	return resolver(servers, len(a.opt.compare) > 0, 0, new(dnscheck.Silence)), nil
 }
 
 // others are the name servers to compare ours with: the named ones, else public
@@ -504,13 +505,13 @@ func (from dialFrom) DialContext(ctx context.Context, network, address string) (
 }
 
 // resolver asks name servers and remembers; try bounds one of its two tries,
-// and 0 is the usual time. Only what an admin chose is believed without
+// and 0 is the usual time; silence is shared by all that ask these. Only what an admin chose is believed without
 // further ado.
-func resolver(servers []netip.AddrPort, chosen bool, try time.Duration) dnscheck.Resolver {
+func resolver(servers []netip.AddrPort, chosen bool, try time.Duration, silence *dnscheck.Silence) dnscheck.Resolver {
 	if len(servers) == 0 {
 		return noResolver{}
 	}
-	cache := &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers, Try: try}}
+	cache := &dnscheck.Cache{Resolver: &dnscheck.Client{Servers: servers, Try: try, Silence: silence}}
 	if chosen {
 		return cache
 	}
