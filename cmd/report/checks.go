@@ -18,6 +18,11 @@ func (t *Text) Check(r probe.CheckReport) error {
 	args := map[string]string{"target": r.Target}
 	t.hang("", t.say("check."+question(r)+"."+string(r.Outcome), args), ofOutcome(r.Outcome))
 	t.table(r.Findings)
+	for _, f := range r.Findings {
+		if f.Args["inner"] != "" {
+			t.hang("  ", t.say("finding.mx.inner", map[string]string{"domain": f.Args["domain"], "host": f.Args["inner"]}), plain)
+		}
+	}
 	for _, s := range r.SMTP {
 		if s.STARTTLS != "" || s.TLS != nil {
 			t.hang("  ", t.encryption(s), plain)
