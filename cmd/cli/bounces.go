@@ -26,14 +26,15 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
+	if a.opt.rcpt && (a.opt.lines || many(args)) {
+		return usage("rcpt-bulk")
+	}
 	d, err := a.diagnoser()
 	if err != nil {
 		return err
 	}
-	jobs := a.jobs()
 	if a.opt.rcpt {
 		a.warn("hint.rcpt")
-		jobs = 1 // which failure comes first is then certain
 	}
 	reports := &bulk{out: a.Out}
 	out := a.output(reports)
@@ -41,7 +42,7 @@ func (a *app) bounces(ctx context.Context, args []string) error {
 	if a.opt.probe {
 		most = 1 // of what takes long each is worth a worker
 	}
-	err = inOrder(ctx, jobs, units(inputs(args), most),
+	err = inOrder(ctx, a.jobs(), units(inputs(args), most),
 		func(ctx context.Context, u unit, send func(result) error) {
 			runtime.Gosched() // a collection under way gets its turn, and so ends before it has grown
 			for _, in := range u {
@@ -281,8 +282,18 @@ func (a *app) read(ctx context.Context, in input, d *probe.Diagnoser, send func(
 	return nil
 }
 
-// mayAsk gives the consent of --rcpt to the first failure of all inputs, and to
-// no other: whoever asks servers for many mailboxes looks like a spammer.
+// many says whether arguments plainly name more than one bounce.
+func many(args []string) bool {
+	if len(args) > 1 {
+		return true
+	}
+	info, err := os.Stat(args[0])
+	return err == nil && info.IsDir()
+}
+
+// mayAsk gives the consent of --rcpt to the first failure of an input, and to
+// no other: whoever asks servers for many mailboxes looks like a spammer. Only
+// on the way does a mailbox or a log turn out to hold several.
 func (a *app) mayAsk(d *probe.Diagnoser, r *bounce.Report) *probe.Diagnoser {
 	failures := len(r.Failures)
 	if !a.opt.rcpt || failures == 0 || r.Kind == bounce.KindDelivered {

@@ -120,7 +120,7 @@ type app struct {
 	plugin      *report.Plugin // where --nagios asks for its output
 	progress    *progress      // nil: nobody sees it
 	interrupted bool
-	failures    int           // read so far; counted with --rcpt only, which reads one input after another
+	failures    int           // read so far; counted with --rcpt only, which reads one input
 	readers     sync.Pool     // of *bounce.Reader, which keep their buffers from one input to the next
 	known       bounce.Memory // of all of them
 }
