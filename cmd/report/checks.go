@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,10 +19,8 @@ func (t *Text) Check(r probe.CheckReport) error {
 	args := map[string]string{"target": r.Target}
 	t.hang("", t.say("check."+question(r)+"."+string(r.Outcome), args), ofOutcome(r.Outcome))
 	t.table(r.Findings)
-	for _, f := range r.Findings {
-		if f.Args["inner"] != "" {
-			t.hang("  ", t.say("finding.mx.inner", map[string]string{"domain": f.Args["domain"], "host": f.Args["inner"]}), plain)
-		}
+	if !slices.ContainsFunc(r.Findings, func(f probe.Finding) bool { return f.Code == "mx.private" || f.Code == "skipped.private" }) { // which say it
+		t.inside(r.Findings)
 	}
 	for _, s := range r.SMTP {
 		if s.STARTTLS != "" || s.TLS != nil {
@@ -29,6 +28,15 @@ func (t *Text) Check(r probe.CheckReport) error {
 		}
 	}
 	return t.flush()
+}
+
+// inside tells of mail servers whose addresses are of an inner network.
+func (t *Text) inside(findings []probe.Finding) {
+	for _, f := range findings {
+		if f.Args["inner"] != "" {
+			t.hang("  ", t.say("finding.mx.inner", map[string]string{"domain": f.Args["domain"], "host": f.Args["inner"]}), plain)
+		}
+	}
 }
 
 // encryption tells what became of STARTTLS.
