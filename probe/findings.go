@@ -13,7 +13,7 @@ import (
 
 // This file turns the typed facts of the checks into findings: an outcome, a
 // code and the arguments that words need. Every code is listed here or in
-// run.go (skipped.*), and has words in every catalogue.
+// run*.go (skipped.*), and has words in every catalogue.
 
 func findMX(mx dnscheck.MX) Finding {
 	f := Finding{Target: mx.Domain, MX: &mx, Args: map[string]string{"domain": mx.Domain, "server": mx.Server}}
