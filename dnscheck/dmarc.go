@@ -68,8 +68,7 @@ func inherited(ctx context.Context, r Resolver, own DMARC) DMARC {
 
 // forSubdomain takes the policy of the record above for names that do not
 // exist (np, RFC 9091 and RFC 9989) where the domain is one. Only NXDOMAIN says
-// so; where it cannot be
-// told, what the record asks for is not known either.
+// so; where it cannot be told, what the record asks for is not known either.
 func (d *DMARC) forSubdomain(ctx context.Context, r Resolver, domain string) {
 	tags, _ := tagList(d.Record)
 	np, known := policyOf(tags["np"])

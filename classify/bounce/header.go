@@ -255,8 +255,8 @@ func modernDate(s string) string {
 	return strings.Join(words, " ")
 }
 
-// zones are the zones with a name that means one offset: those of RFC 5322
-// section 4.3, and Japan's. All that mail.ParseDate makes of most is UTC.
+// zones are the named zones of RFC 5322 section 4.3, where CST is America's and
+// not China's, and Japan's. All that mail.ParseDate makes of most is UTC.
 var zones = map[string]string{
 	"GMT": "+0000", "UT": "+0000", "UTC": "+0000", "Z": "+0000", "JST": "+0900",
 	"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",

@@ -20,28 +20,27 @@ const (
 // lines gives input line by line, whatever its newlines, and knows where one
 // message of an mbox ends.
 type lines struct {
-	in        io.Reader
-	buf       []byte // what was read; from pos on it was not given yet
-	pos       int
-	stopped   error // what in ended with
-	newline   byte
-	text      []byte    // the current line without its newline; valid until next
-	size      int       // the bytes it took, newline included
-	piece     bool      // it goes on: the line was too long
-	joins     bool      // it goes on from the one before
-	again     bool      // the next call of next gives the same line
-	mbox      bool      // a "From " line after an empty one ends the message
-	blank     bool      // the current line is empty
-	ended     bool      // the message has ended, the mbox perhaps not
-	left      int       // bytes that may still be read of this message
-	cut       bool      // the message was longer than that
-	err       error     // what stopped reading, if not the end of the input
-	raw       []byte    // a header or text that is put together from lines
-	values    []fieldAt // of the fields of a header in raw
-	wanted    bool      // the field that is being read is kept
-	outermost bool      // the header of the report itself is read
-	arena     header    // where the headers of a message are, as far as they fit
-	store     store     // where the strings are that reports are made of
+	in      io.Reader
+	buf     []byte // what was read; from pos on it was not given yet
+	pos     int
+	stopped error // what in ended with
+	newline byte
+	text    []byte    // the current line without its newline; valid until next
+	size    int       // the bytes it took, newline included
+	piece   bool      // it goes on: the line was too long
+	joins   bool      // it goes on from the one before
+	again   bool      // the next call of next gives the same line
+	mbox    bool      // a "From " line after an empty one ends the message
+	blank   bool      // the current line is empty
+	ended   bool      // the message has ended, the mbox perhaps not
+	left    int       // bytes that may still be read of this message
+	cut     bool      // the message was longer than that
+	err     error     // what stopped reading, if not the end of the input
+	raw     []byte    // a header or text that is put together from lines
+	values  []fieldAt // of the fields of a header in raw
+	wanted  bool      // the field that is being read is kept
+	arena   header    // where the headers of a message are, as far as they fit
+	store   store     // where the strings are that reports are made of
 }
 
 // store keeps strings side by side: few allocations for many of them.

@@ -92,10 +92,10 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 	decoded := func() *text {
 		return &text{body: r.decode(r.decodeTransfer(r.raw, encoding), charset), html: html, extra: extra}
 	}
-	if r.memories == nil || len(r.raw) > maxKnown || extra > 0 {
+	if r.known == nil || len(r.raw) > maxKnown || extra > 0 {
 		return decoded()
 	}
-	s, again := r.memories.texts.at(maphash.Bytes(r.memories.seed, r.raw))
+	s, again := r.known.texts.at(maphash.Bytes(r.known.seed, r.raw))
 	if k := s.kept.Load(); k != nil && k.text == string(r.raw) && k.as.encoding == encoding && k.as.charset == charset && k.as.html == html {
 		return &k.as.text
 	}
@@ -109,7 +109,7 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 	}
 	t.divide()
 	if len(r.rep.Notes) == notes { // what was noted must be noted again
-		s.keep(&r.memories.held, raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)})
+		s.keep(&r.known.held, raw, knownText{*t, strings.Clone(encoding), strings.Clone(charset)})
 	}
 	return t
 }
@@ -138,10 +138,10 @@ func (k *knownNotice) holds(own func(string) bool) bool {
 
 // prose is what a notice says.
 func (r *reader) prose(notice string) *prose {
-	if r.memories == nil || len(notice) > maxKnown {
+	if r.known == nil || len(notice) > maxKnown {
 		return readProse(notice, r.isOwn)
 	}
-	s, again := r.memories.notices.at(maphash.String(r.memories.seed, notice))
+	s, again := r.known.notices.at(maphash.String(r.known.seed, notice))
 	if k := s.kept.Load(); k != nil && k.text == notice && k.as.holds(r.isOwn) {
 		return &k.as.prose
 	}
@@ -157,17 +157,17 @@ func (r *reader) prose(notice string) *prose {
 	})
 	if len(asked) <= maxAsked {
 		p.whole() // which nobody needs to ask again
-		s.keep(&r.memories.held, notice, knownNotice{*p, asked})
+		s.keep(&r.known.held, notice, knownNotice{*p, asked})
 	}
 	return p
 }
 
 // hear is hearRemote.
 func (r *reader) hear(reply string) Failure {
-	if r.memories == nil || len(reply) > maxKnown {
+	if r.known == nil || len(reply) > maxKnown {
 		return hearRemote(reply)
 	}
-	s, again := r.memories.replies.at(maphash.String(r.memories.seed, reply))
+	s, again := r.known.replies.at(maphash.String(r.known.seed, reply))
 	if k := s.kept.Load(); k != nil && k.text == reply {
 		return k.as
 	}
@@ -176,7 +176,7 @@ func (r *reader) hear(reply string) Failure {
 	}
 	f := hearRemote(reply)
 	if again {
-		s.keep(&r.memories.held, reply, f)
+		s.keep(&r.known.held, reply, f)
 	}
 	return f
 }

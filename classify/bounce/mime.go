@@ -29,10 +29,11 @@ type reader struct {
 	arf      bool // a feedback report was among the parts
 	mdn      bool // a disposition notification (read receipt)
 	nested   int  // bounces found inside others
+	top      bool // the header of the report itself is being read
 	inside   []inside
 	within   bool // one of them is being read
 	memory   *Memory
-	memories *memories // nil where there is none
+	known    *memories // what is in it; nil where there is none, and for the first message
 }
 
 // text is one text part.
@@ -219,7 +220,7 @@ type fieldAt struct {
 // one; nor is the way that the report itself came.
 func (r *reader) startField(line []byte, name, start int) int {
 	key := keyOf(line[:name])
-	r.wanted = key != 0 && !(r.outermost && (key == keyReceived || key == keyDKIMSignature))
+	r.wanted = key != 0 && !(r.top && (key == keyReceived || key == keyDKIMSignature))
 	if key != 0 || len(r.values) == 0 {
 		r.values = append(r.values, fieldAt{key, start})
 	}

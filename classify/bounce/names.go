@@ -27,7 +27,7 @@ func unwrapAddress(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(local); i++ {
 		if c := local[i]; c == '+' && i+2 < len(local) && isHex(local[i+1]) && isHex(local[i+2]) {
-			out.WriteByte(hexValue(local[i+1])<<4 | hexValue(local[i+2]))
+			out.WriteByte(unhex(local[i+1])<<4 | unhex(local[i+2]))
 			i += 2
 		} else {
 			out.WriteByte(c)
@@ -37,13 +37,6 @@ func unwrapAddress(s string) string {
 		return inner
 	}
 	return s
-}
-
-func hexValue(c byte) byte {
-	if c |= 0x20; c >= 'a' {
-		return c - 'a' + 10
-	}
-	return c & 0x0f
 }
 
 // listings are what announces the recipients besides the sentences that any

@@ -14,7 +14,7 @@ func (r *reader) readMessage(l *lines) *Report {
 	if r.lines != nil { // the first message has nothing to gain
 		known = r.memory.get()
 	}
-	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], inside: r.inside[:0], dsn: dsn{groups: r.dsn.groups[:0]}, memory: r.memory, memories: known}
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], inside: r.inside[:0], dsn: dsn{groups: r.dsn.groups[:0]}, top: true, memory: r.memory, known: known}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -24,9 +24,8 @@ func (r *reader) readMessage(l *lines) *Report {
 			break
 		}
 	}
-	r.outermost = true
 	r.header, _, _, _ = r.readHeader()
-	r.outermost = false
+	r.top = false
 	if !r.header.has(keyContentType) {
 		r.header = append(r.header, undeclared(l.peek(sniffed))...)
 	}

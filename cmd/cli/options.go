@@ -505,8 +505,8 @@ func (from dialFrom) DialContext(ctx context.Context, network, address string) (
 }
 
 // resolver asks name servers and remembers; try bounds one of its two tries,
-// and 0 is the usual time; silence is shared by all that ask these. Only what an admin chose is believed without
-// further ado.
+// and 0 is the usual time; silence is shared by all that ask these. Only what an
+// admin chose is believed without further ado.
 func resolver(servers []netip.AddrPort, chosen bool, try time.Duration, silence *dnscheck.Silence) dnscheck.Resolver {
 	if len(servers) == 0 {
 		return noResolver{}
