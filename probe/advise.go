@@ -298,54 +298,76 @@ func (a adviser) whatWouldDecide() string {
 	return "look-later"
 }
 
-// args are the facts that advice is worded from.
+// args are the facts that advice is worded from: those that are known.
 func (a adviser) args() map[string]string {
-	f := &a.s.Failure
-	m := make(map[string]string, 8) // rarely more
-	set := func(key, value string) {
-		if value == "" {
-			delete(m, key)
-			return
-		}
-		m[key] = value
-	}
-	set("address", f.Recipient)
-	set("domain", a.s.Domain)
-	set("near", a.s.Meant)
-	set("from", cmp.Or(f.Sender, a.s.Original.From))
-	set("sender", a.s.SenderDomain)
-	set("until", stamp(f.RetryUntil))
-	set("list", a.c.List)
-	set("provider", a.c.Provider)
-	set("reference", a.c.Reference)
-	set("helo", a.s.Ours.HELO)
-	set("host", cmp.Or(f.Remote.Name, addrText(f.Remote.IP), a.s.Domain))
-	set("reporter", a.s.ReportingHost)
-	set("ip", addrText(a.s.SendingIP))
-	if a.s.Forwarder != "" {
-		set("forwarder", a.s.Forwarder)
-		set("original", f.OriginalRecipient)
-	}
+	f, ip := &a.s.Failure, addrText(a.s.SendingIP)
+	var outbound, server, original string
 	if a.v != nil {
-		set("ip", cmp.Or(a.v.Vantage.SendingIP, m["ip"]))
-		set("outbound", a.v.Vantage.OutboundIP)
-		set("server", a.v.Vantage.Resolver)
+		ip, outbound, server = cmp.Or(a.v.Vantage.SendingIP, ip), a.v.Vantage.OutboundIP, a.v.Vantage.Resolver
 	}
-	a.records(set, m["ip"])
-	if l := a.s.List; l.Zone != "" {
-		set("list", l.Zone)
-		set("closed", l.Closed)
-		set("url", strings.NewReplacer("{ip}", m["ip"], "{domain}", a.s.SenderDomain).Replace(cmp.Or(l.DelistURL, l.LookupURL)))
+	if a.s.Forwarder != "" {
+		original = f.OriginalRecipient
 	}
-	if n, ok := a.finding(StepNamed); ok {
-		set("list", n.Args["list"])
-		set("closed", n.Args["closed"])
-		set("url", cmp.Or(n.Args["delist"], n.Args["url"]))
+	host := f.Remote.Name
+	if host == "" {
+		host = cmp.Or(addrText(f.Remote.IP), a.s.Domain)
 	}
-	if m["reference"] == "" && a.c.Reason == classify.ReasonPrivateList {
-		set("reference", linkIn(f.Reply.Text))
+	reference := a.c.Reference
+	if reference == "" && a.c.Reason == classify.ReasonPrivateList {
+		reference = linkIn(f.Reply.Text)
+	}
+	list, closed, page := a.namedList(ip)
+	reverse, mechanism := a.records()
+	facts := [...]struct{ key, value string }{
+		{"address", f.Recipient},
+		{"domain", a.s.Domain},
+		{"near", a.s.Meant},
+		{"from", cmp.Or(f.Sender, a.s.Original.From)},
+		{"sender", a.s.SenderDomain},
+		{"until", stamp(f.RetryUntil)},
+		{"list", list},
+		{"closed", closed},
+		{"url", page},
+		{"provider", a.c.Provider},
+		{"reference", reference},
+		{"helo", a.helo()},
+		{"host", host},
+		{"reporter", a.s.ReportingHost},
+		{"ip", ip},
+		{"outbound", outbound},
+		{"server", server},
+		{"reverse", reverse},
+		{"mechanism", mechanism},
+		{"forwarder", a.s.Forwarder},
+		{"original", original},
+	}
+	known := 0
+	for i := range facts {
+		if facts[i].value != "" {
+			known++
+		}
+	}
+	m := make(map[string]string, known)
+	for i := range facts {
+		if facts[i].value != "" {
+			m[facts[i].key] = facts[i].value
+		}
 	}
 	return m
+}
+
+// namedList is the list that the reply names, when it closed, and its page about
+// our address.
+func (a adviser) namedList(ip string) (list, closed, page string) {
+	if n, ok := a.finding(StepNamed); ok {
+		return n.Args["list"], n.Args["closed"], cmp.Or(n.Args["delist"], n.Args["url"])
+	}
+	l := &a.s.List
+	if l.Zone == "" {
+		return a.c.List, "", ""
+	}
+	page = cmp.Or(l.DelistURL, l.LookupURL)
+	return l.Zone, l.Closed, strings.NewReplacer("{ip}", ip, "{domain}", a.s.SenderDomain).Replace(page)
 }
 
 // privateForm is what can be done about a reputation that only its operator
@@ -372,31 +394,44 @@ func linkIn(reply string) string {
 	return ""
 }
 
-// records adds what is to be published for our addresses, ready to paste: the
+// records are what is to be published for our addresses, ready to paste: the
 // reverse record of the address that lacks one, where that was seen, else of
-// one that can have spoken to the remote. A relayhost has a name of its own.
-func (a adviser) records(set func(key, value string), ips string) {
-	var addrs []netip.Addr
-	var mechanisms []string
-	for ip := range strings.FieldsSeq(ips) {
-		if addr, err := netip.ParseAddr(ip); err == nil && !inner(addr) {
-			addrs, mechanisms = append(addrs, addr), append(mechanisms, mechanism(addr))
+// one that can have spoken to the remote; and what lets all of them pass SPF.
+func (a adviser) records() (reverse, mechanisms string) {
+	addrs := []netip.Addr{a.s.SendingIP}
+	if a.v != nil && a.v.Vantage.SendingIP != "" {
+		addrs = addrs[:0]
+		for ip := range strings.FieldsSeq(a.v.Vantage.SendingIP) {
+			addr, _ := netip.ParseAddr(ip)
+			addrs = append(addrs, addr)
 		}
 	}
-	if len(addrs) > 0 {
-		set("reverse", dnscheck.ReverseName(slices.MinFunc(addrs, func(x, y netip.Addr) int { return cmp.Compare(a.suspicion(y), a.suspicion(x)) })))
+	addrs = slices.DeleteFunc(addrs, func(addr netip.Addr) bool { return !addr.IsValid() || inner(addr) })
+	if len(addrs) == 0 {
+		return "", ""
 	}
-	set("mechanism", strings.Join(mechanisms, " "))
+	var pass []string
+	for _, addr := range addrs {
+		pass = append(pass, mechanism(addr))
+	}
+	worst := slices.MinFunc(addrs, func(x, y netip.Addr) int { return cmp.Compare(a.suspicion(y), a.suspicion(x)) })
+	return dnscheck.ReverseName(worst), strings.Join(pass, " ")
+}
+
+// helo is the name that our server gives or should give: that of the relayhost,
+// which has one of its own, the configured one, or that in our own bounces.
+func (a adviser) helo() string {
 	switch {
 	case a.s.Ours.Relayhost != "":
 		relay, _ := HostPort(a.s.Ours.Relayhost)
 		if _, err := netip.ParseAddr(relay); err == nil {
-			relay = ""
+			return ""
 		}
-		set("helo", domainOf("@"+relay))
+		return domainOf("@" + relay)
 	case a.s.Ours.HELO == "" && a.s.reporterIsOurs():
-		set("helo", domainOf("@"+a.s.ReportingHost))
+		return canonical(a.s.ReportingHost)
 	}
+	return a.s.Ours.HELO
 }
 
 // suspicion says how likely it is that the remote complained of an address's

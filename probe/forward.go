@@ -26,7 +26,7 @@ const (
 // it was; empty where none is. Of a VERP address it is the recipient's.
 func unwrap(address string) (inner, how string) {
 	at := strings.LastIndexByte(address, '@')
-	if at < 0 || len(address) > 512 {
+	if at < 0 || len(address) > 512 || strings.IndexByte(address[:at], '=') < 0 {
 		return "", ""
 	}
 	local, host := address[:at], address[at+1:]

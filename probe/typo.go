@@ -25,12 +25,30 @@ func meant(text string) (out []domain) {
 }
 
 // domain is a domain, and in two: "msa.hinet" and "net", "yahoo" and "com.tw".
-type domain struct{ text, name, ending string }
+type domain struct {
+	text, name, ending string
+	glance             glance
+}
 
 func cutDomain(d string) domain {
 	ending, _ := publicsuffix.PublicSuffix(d)
-	return domain{d, strings.TrimSuffix(strings.TrimSuffix(d, ending), "."), ending}
+	return domain{d, strings.TrimSuffix(strings.TrimSuffix(d, ending), "."), ending, glanceAt(d)}
 }
+
+// glance is a set of the first two letters of a domain, of which one slip leaves
+// one. Letters may share a bit: whoever resembles none by it surely does not.
+type glance uint64
+
+func glanceAt(d string) glance {
+	if len(d) < 2 {
+		return 0
+	}
+	return 1<<(d[0]%64) | 1<<(d[1]%64)
+}
+
+// resembles says whether one of two domains may be a typing error of the other,
+// or be the other.
+func (g glance) resembles(o glance) bool { return g&o != 0 }
 
 // near is the domain that the sender probably meant, of which the recipient's
 // is a typing error: one that they are known to write to, or else one that
@@ -48,28 +66,20 @@ func (s *Subject) near() string {
 // other recipients. The recipient's, which stands in the message's To as well,
 // is familiar by the first two only.
 func (s *Subject) familiar() (out []domain) {
+	typed := glanceAt(s.Domain)
 	for _, list := range [][]string{s.Ours.Correspondents, s.Ours.Domains} {
 		for _, d := range list {
-			if d = canonical(d[strings.LastIndexByte(d, '@')+1:]); resembles(s.Domain, d) {
+			if d = canonical(d[strings.LastIndexByte(d, '@')+1:]); typed.resembles(glanceAt(d)) {
 				out = append(out, cutDomain(d))
 			}
 		}
 	}
 	for _, d := range s.Original.RecipientDomains {
-		if d != s.Domain && resembles(s.Domain, d) {
+		if d != s.Domain && typed.resembles(glanceAt(d)) {
 			out = append(out, cutDomain(d))
 		}
 	}
 	return out
-}
-
-// resembles says, at the price of a glance, whether typed may be a typing error
-// of known, or known itself: one of the first two letters is left.
-func resembles(typed, known string) bool {
-	if len(typed) < 2 || len(known) < 2 {
-		return false
-	}
-	return typed[0] == known[0] || typed[1] == known[1] || typed[0] == known[1] || typed[1] == known[0]
 }
 
 // nearMiss is the first of the known domains that typed is a typing error of;
@@ -78,12 +88,12 @@ func nearMiss(typed string, lists ...[]domain) (near string) {
 	if len(typed) < len("qq.co") {
 		return ""
 	}
-	var t domain
+	t := domain{glance: glanceAt(typed)}
 	for _, known := range lists {
 		for i := range known {
 			k := &known[i]
 			switch {
-			case !resembles(typed, k.text):
+			case !t.glance.resembles(k.glance):
 				continue
 			case typed == k.text:
 				return ""

@@ -498,7 +498,14 @@ func first(lists []List, is func(*List) bool) *List {
 }
 
 func (l *List) hasPage(host string) bool {
-	return plainName(l.LookupURL) == host || plainName(l.DelistURL) == host
+	return isAt(l.LookupURL, host) || isAt(l.DelistURL, host)
+}
+
+// isAt says whether a page is one of a host in lower case.
+func isAt(page, host string) bool {
+	_, rest, _ := strings.Cut(page, "://")
+	return len(rest) >= len(host) && strings.EqualFold(rest[:len(host)], host) &&
+		(len(rest) == len(host) || strings.IndexByte("/?#:", rest[len(host)]) >= 0)
 }
 
 // plainName is the host of a URL, or the name itself, in lower case and
