@@ -206,7 +206,7 @@ func (a adviser) partyOfRejection() Party {
 // than ours refused it.
 func (a adviser) betweenServers() bool {
 	remote := a.s.Failure.Remote
-	return a.s.reporterIsOurs() && !a.local() && (remote.Name != "" || remote.IP.IsValid()) &&
+	return a.s.OurReport && !a.local() && (remote.Name != "" || remote.IP.IsValid()) &&
 		!a.s.isOurs(remote.Name) && !a.s.isOurAddress(remote.IP) && !sameOrganisation(remote.Name, a.s.ReportingHost)
 }
 
@@ -298,6 +298,9 @@ func (a adviser) whatWouldDecide() string {
 	return "look-later"
 }
 
+// fact is a thing that is known, or empty.
+type fact struct{ key, value string }
+
 // args are the facts that advice is worded from: those that are known.
 func (a adviser) args() map[string]string {
 	f, ip := &a.s.Failure, addrText(a.s.SendingIP)
@@ -318,7 +321,7 @@ func (a adviser) args() map[string]string {
 	}
 	list, closed, page := a.namedList(ip)
 	reverse, mechanism := a.records()
-	facts := [...]struct{ key, value string }{
+	facts := [...]fact{
 		{"address", f.Recipient},
 		{"domain", a.s.Domain},
 		{"near", a.s.Meant},
@@ -428,7 +431,7 @@ func (a adviser) helo() string {
 			return ""
 		}
 		return domainOf("@" + relay)
-	case a.s.Ours.HELO == "" && a.s.reporterIsOurs():
+	case a.s.Ours.HELO == "" && a.s.OurReport:
 		return canonical(a.s.ReportingHost)
 	}
 	return a.s.Ours.HELO

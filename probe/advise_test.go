@@ -184,7 +184,7 @@ func TestRecordsAreReadyToPaste(t *testing.T) {
 		{"a configured HELO name", func(s *Subject) { s.Ours.HELO = "out.example.org" }, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", "out.example.org"},
 		{"addresses from the DNS", machine, "198.51.100.9 2001:db8:1::9", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9 ip6:2001:db8:1::9", "mail.example.org"},
 		{"an address that no record is for", machine, "10.0.0.5", "", "", "mail.example.org"},
-		{"a server of the other side's", func(s *Subject) { s.ReportingHost = "mx.example.net" }, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", ""},
+		{"a server of the other side's", func(s *Subject) { s.OurReport, s.ReportingHost = false, "mx.example.net" }, "", "9.100.51.198.in-addr.arpa.", "ip4:198.51.100.9", ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			s = subject(x.edit)

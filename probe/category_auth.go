@@ -99,7 +99,7 @@ func (v *view) dkimMayVouch(policy dnscheck.DMARC, from string) bool {
 			return true
 		}
 		asSent = asSent || v.s.isOurs(key.Domain) ||
-			v.s.reporterIsOurs() && organisation(key.Domain) == organisation(v.s.ReportingHost)
+			v.s.OurReport && organisation(key.Domain) == organisation(v.s.ReportingHost)
 	}
 	if o.Complete && !asSent {
 		v.limit("signed-later", nil)

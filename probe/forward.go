@@ -69,8 +69,8 @@ func wrapped(parts []string, how string) (string, string) {
 	return parts[3] + "@" + parts[2], how
 }
 
-// follow finds out over whom the message went, from what the report says of
-// its recipient and what is wrapped into its sender.
+// follow finds out where the recipient is and over whom the message went, from
+// what the report says of its recipient and what is wrapped into its sender.
 func (s *Subject) follow(sender string) {
 	inner, how := unwrap(sender)
 	f := &s.Failure
@@ -86,11 +86,11 @@ func (s *Subject) follow(sender string) {
 	if f.Recipient == "" {
 		return
 	}
-	first := domainOf(f.OriginalRecipient)
-	switch there := domainOf(f.Recipient); {
-	case first != "" && there != "" && !sameOrganisation(first, there):
+	s.Domain = domainOf(f.Recipient)
+	switch first := domainOf(f.OriginalRecipient); {
+	case first != "" && s.Domain != "" && !sameOrganisation(first, s.Domain):
 		s.Forwarder = first
-	case how == wrapSRS && domainOf(sender) != "" && !sameOrganisation(domainOf(sender), there):
+	case how == wrapSRS && domainOf(sender) != "" && !sameOrganisation(domainOf(sender), s.Domain):
 		s.Forwarder = domainOf(sender)
 	}
 }
@@ -98,7 +98,7 @@ func (s *Subject) follow(sender string) {
 // forwarded says whether a server in the middle that is not ours passed the
 // message on: then it was that one which the remote spoke with.
 func (s *Subject) forwarded() bool {
-	if s.Forwarder == "" || s.isOurs(s.Forwarder) || s.reporterIsOurs() {
+	if s.Forwarder == "" || s.isOurs(s.Forwarder) || s.OurReport {
 		return false
 	}
 	own := domainOf(s.Wrapped)

@@ -121,7 +121,7 @@ func (v *view) theirReport() bool {
 	if v.s.TheirReport {
 		return true
 	}
-	if v.s.ReportingHost == "" || v.s.reporterIsOurs() || v.mx == nil || v.mx.MX == nil {
+	if v.s.ReportingHost == "" || v.s.OurReport || v.mx == nil || v.mx.MX == nil {
 		return false
 	}
 	return slices.ContainsFunc(v.mx.MX.Hosts, func(h dnscheck.MXHost) bool { return strings.EqualFold(h.Host, v.s.ReportingHost) })

@@ -195,7 +195,7 @@ func isOneOf(r bounce.Host, mx *dnscheck.MX) bool {
 // dialled says whether our server is known to have spoken to the host that
 // refused: it says so itself, or mail goes there today.
 func (v *view) dialled() bool {
-	return v.remote() == "" || v.amongMX() || v.s.reporterIsOurs()
+	return v.remote() == "" || v.amongMX() || v.s.OurReport
 }
 
 // remote is the host that refused, by name or else by address.

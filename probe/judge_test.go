@@ -177,7 +177,7 @@ func spfIs(r dnscheck.Result) Finding {
 func subject(edits ...func(*Subject)) Subject {
 	s := Subject{
 		Failure: bounce.Failure{Recipient: "a@example.net", Sender: "us@example.org", SendingIP: ourIP, Stage: bounce.StageRcpt},
-		Domain:  "example.net", SenderDomain: "example.org", ReportingHost: "mail.example.org",
+		Domain:  "example.net", SenderDomain: "example.org", ReportingHost: "mail.example.org", OurReport: true,
 		SendingIP: ourIP, SendingBy: ByReply, Now: noon, BouncedAt: noon.Add(-time.Hour),
 	}
 	for _, e := range edits {
@@ -192,8 +192,8 @@ func recipient(a string) func(*Subject)         { return func(s *Subject) { s.Fa
 func by(x SendingBy) func(*Subject)             { return func(s *Subject) { s.SendingBy = x } }
 func old(s *Subject)                            { s.BouncedAt = noon.Add(-48 * time.Hour) }
 func relayed(s *Subject)                        { s.Ours.Relayhost = "relay.example" }
-func theirs(s *Subject)                         { s.TheirReport, s.ReportingHost = true, "gw.example.net" }
-func pasted(s *Subject)                         { s.ReportingHost = "" }
+func theirs(s *Subject)                         { s.OurReport, s.TheirReport, s.ReportingHost = false, true, "gw.example.net" }
+func pasted(s *Subject)                         { s.OurReport, s.ReportingHost = false, "" }
 func machine(s *Subject)                        { s.SendingIP, s.SendingBy = netip.Addr{}, ByMachine }
 func original(o bounce.Original) func(*Subject) { return func(s *Subject) { s.Original = o } }
 func remote(name, ip string) func(*Subject) {

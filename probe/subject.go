@@ -61,19 +61,17 @@ type Subject struct {
 	SendingBy    SendingBy
 	Ours         Our
 	List         rbl.List // that the reply names; without a Zone where our table does not have it, or none is named
+	OurReport    bool     // our own server wrote the bounce: one under our domains or, without any configured, under the sender's
 	TheirReport  bool     // a server of the recipient's side wrote the bounce, after accepting the message
 	Backscatter  bool     // for a message that we never sent
 }
 
 // NewSubject gathers what a report says of its failure number i.
-func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
-	f := r.Failures[i]
-	s := Subject{
-		Failure: f, Original: r.Original, ReportingHost: strings.ToLower(r.ReportingHost),
-		BouncedAt: r.Date, Now: now, Ours: ours,
-	}
+func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) (s Subject) {
+	f := &r.Failures[i]
+	s.Failure, s.Original, s.ReportingHost = *f, r.Original, strings.ToLower(r.ReportingHost)
+	s.BouncedAt, s.Now, s.Ours = r.Date, now, ours
 	s.follow(cmp.Or(f.Sender, r.Original.EnvelopeSender))
-	s.Domain = domainOf(s.Failure.Recipient)
 	if s.Domain == "" {
 		s.Domain = domainOf(f.OriginalRecipient)
 	}
@@ -82,6 +80,7 @@ func NewSubject(r *bounce.Report, i int, ours Our, now time.Time) Subject {
 			break
 		}
 	}
+	s.OurReport = s.reporterIsOurs()
 	s.SendingIP, s.SendingBy = s.sendingAddress()
 	s.TheirReport = s.isTheirs(s.ReportingHost) || s.forwarded()
 	s.Backscatter = s.isBackscatter()
@@ -108,7 +107,7 @@ func (s *Subject) sendingAddress() (netip.Addr, SendingBy) {
 	if own := s.configured(); len(own) > 0 {
 		return own[0], ByConfiguration
 	}
-	if s.reporterIsOurs() {
+	if s.OurReport {
 		return netip.Addr{}, ByReportingHost
 	}
 	// In a bounce that another server wrote, the newest public hop that it
@@ -177,8 +176,7 @@ func mentions(text, name string) bool {
 	return false
 }
 
-// reporterIsOurs says whether our own server wrote the bounce: it is under
-// our domains or, without any configured, under the sender's.
+// reporterIsOurs says whether our own server wrote the bounce.
 func (s *Subject) reporterIsOurs() bool {
 	if !strings.Contains(s.ReportingHost, ".") {
 		return false
@@ -220,7 +218,7 @@ func (s *Subject) isRemote(host string) bool {
 // trace: it is backscatter where neither that nor the Message-ID is ours. The
 // Message-ID alone shows nothing, since mail programs make it from any name.
 func (s *Subject) isBackscatter() bool {
-	if len(s.Ours.Domains) == 0 || s.reporterIsOurs() || s.Failure.Stage == bounce.StageLocal {
+	if len(s.Ours.Domains) == 0 || s.OurReport || s.Failure.Stage == bounce.StageLocal {
 		return false
 	}
 	o := s.Original
@@ -270,7 +268,10 @@ func domainOf(address string) string {
 // canonical is a domain as A-labels in lower case; empty for what the DNS
 // could not know.
 func canonical(domain string) string {
-	d := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
+	d := strings.TrimSuffix(domain, ".")
+	if !isPlain(d) { // as most are
+		d = strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
+	}
 	if !isPlain(d) {
 		if a, err := idna.Lookup.ToASCII(d); err == nil {
 			d = a

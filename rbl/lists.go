@@ -503,7 +503,7 @@ func (l *List) hasPage(host string) bool {
 
 // isAt says whether a page is one of a host in lower case.
 func isAt(page, host string) bool {
-	_, rest, _ := strings.Cut(page, "://")
+	rest := strings.TrimPrefix(strings.TrimPrefix(page, "https://"), "http://")
 	return len(rest) >= len(host) && strings.EqualFold(rest[:len(host)], host) &&
 		(len(rest) == len(host) || strings.IndexByte("/?#:", rest[len(host)]) >= 0)
 }
