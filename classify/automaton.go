@@ -44,7 +44,8 @@ type automaton struct {
 	threads   []uint32  // of all states
 	known     map[uint64]stateID
 	starts    [len(kinds)]stateID
-	met       []bool // instructions, in the step that is being made
+	vain      [len(kinds)][utf8.RuneSelf]bool // where a kind of character stands before this one, no match begins
+	met       []bool                          // instructions, in the step that is being made
 }
 
 // inst is an instruction of the program. One that takes a character has its sets
@@ -185,6 +186,11 @@ func (a *automaton) find(text []byte) (i, j int, ok bool) {
 	defer a.searching.Unlock()
 	before := kind(0)
 	for i < len(text) {
+		if b := text[i]; b < utf8.RuneSelf && a.vain[before][b] {
+			before = a.kinds[a.ascii[b]]
+			i++
+			continue
+		}
 		start := a.starts[before]
 		if start == 0 {
 			start = a.start(before)
@@ -195,6 +201,8 @@ func (a *automaton) find(text []byte) (i, j int, ok bool) {
 			if j := a.end(s, text, i+n, min(len(text), i+maxQuote)); j > i {
 				return i, j, true
 			}
+		} else if b := text[i]; b < utf8.RuneSelf {
+			a.vain[before][b] = true
 		}
 		before = a.kinds[run]
 		i += n

@@ -84,12 +84,16 @@ func (s *sheet) write(text string) {
 func (f *folded) fold(text string) {
 	f.reset()
 	for i := 0; i < len(text); {
-		if b := text[i]; isAlnum(b) {
+		b := text[i]
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if ' ' < b && b < 0x7f && b != '`' { // its own plain form
 			f.add(b, span{int32(i), int32(i + 1)})
 			i++
 			continue
 		}
-		r, n := rune(text[i]), 1
+		r, n := rune(b), 1
 		if r >= utf8.RuneSelf {
 			r, n = utf8.DecodeRuneInString(text[i:])
 		}
@@ -192,24 +196,35 @@ func isFolded(s string) bool {
 func (f *folded) mask(plain *folded) {
 	f.reset()
 	text, continued := plain.text, ""
+	copied := 0
+	replace := func(i, j int, by string) {
+		f.copy(plain, copied, i)
+		f.addAll(by, span{plain.at[i].from, plain.at[j-1].to})
+		copied = j
+	}
 	for i := 0; i < len(text); {
 		if !isName(text[i]) {
-			f.add(text[i], plain.at[i])
 			i++
 			continue
 		}
 		if n, code := linePrefix(text[i:], continued); n > 0 && atWord(text, i) {
 			continued = code
+			replace(i, i+n, "")
 			i += n
 			continue
 		}
 		if n := urlLen(text[i:]); n > 0 && !isAlnum(before(text, i)) {
-			f.addAll("{url}", span{plain.at[i].from, plain.at[i+n-1].to})
+			replace(i, i+n, "{url}")
 			i += n
 			continue
 		}
-		i = f.maskName(plain, i)
+		end, mask := nameAt(text, i)
+		if mask != "" {
+			replace(i, end, mask)
+		}
+		i = end
 	}
+	f.copy(plain, copied, len(text))
 }
 
 // copy copies a part of the plain text; "_" stands for a blank in the replies
@@ -222,31 +237,28 @@ func (f *folded) copy(plain *folded, i, j int) {
 			return
 		}
 		part[k] = ' '
+		part = part[k+1:]
 	}
 }
 
-// maskName copies the name-like run that starts at i, masked where it is a
-// name, and returns where it ends.
-func (f *folded) maskName(plain *folded, i int) int {
-	text, end := plain.text, i
+// nameAt says where the name-like run that starts at i ends, and what masks it
+// where it is a name.
+func nameAt(text []byte, i int) (end int, mask string) {
+	end = i
 	for end < len(text) && isAlnum(text[end]) {
 		end++
 	}
 	if end == len(text) || !isName(text[end]) {
-		f.copy(plain, i, end)
-		return end
+		return end, ""
 	}
 	for end < len(text) && isName(text[end]) {
 		end++
 	}
 	name := bytes.TrimRight(text[i:end], ".-@")
-	mask := maskOf(bytes.TrimLeft(name, "."))
-	if mask == "" {
-		f.copy(plain, i, end)
-		return end
+	if mask = maskOf(bytes.TrimLeft(name, ".")); mask != "" {
+		return i + len(name), mask
 	}
-	f.addAll(mask, span{plain.at[i].from, plain.at[i+len(name)-1].to})
-	return i + len(name)
+	return end, ""
 }
 
 func maskOf(name []byte) string {
@@ -264,11 +276,14 @@ func maskOf(name []byte) string {
 // isName says whether b can stand in an address, a host name or an IP number.
 // "*" is what people write over names before they show a bounce to others.
 func isName(b byte) bool {
+	if isAlnum(b) {
+		return true
+	}
 	switch b {
 	case '@', '.', '-', '_', '*', '+', '%', '&', '?', '~':
 		return true
 	}
-	return isAlnum(b)
+	return false
 }
 
 func isAlnum(b byte) bool {
