@@ -91,7 +91,8 @@ func (d *Diagnoser) diagnose(ctx context.Context, look *Look, r *bounce.Report, 
 // 127.255.255.0/24 is a list's refusal to answer, which the other side's server
 // took for a listing.
 func refine(c classify.Classification, s *Subject) classify.Classification {
-	if c.Category == classify.Blocklisted && c.Reason == "" && strings.Contains(s.said(), "127.255.255.") {
+	refuses := func(text string) bool { return strings.Contains(text, "127.255.255.") }
+	if c.Category == classify.Blocklisted && c.Reason == "" && (refuses(s.Failure.Reply.Text) || refuses(s.Failure.Text)) {
 		c.Reason = classify.ReasonResolver
 	}
 	return c

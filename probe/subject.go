@@ -289,17 +289,18 @@ func canonical(domain string) string {
 	return d
 }
 
-// isPlain says whether a name in lower case is made of letters, digits and
-// hyphens, and its own ASCII form.
+// isPlain says whether a name is made of small letters, digits and single
+// hyphens: then it is its own ASCII form.
 func isPlain(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '.', c == '_':
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '.', c == '_':
+		case c == '-' && !strings.HasPrefix(name[i:], "--"): // as in xn--
 		default:
 			return false
 		}
 	}
-	return !strings.Contains(name, "xn--")
+	return true
 }
 
 // under says whether host is domain or below it.

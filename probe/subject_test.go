@@ -108,7 +108,7 @@ func TestWhoseReport(t *testing.T) {
 
 func TestDomainOf(t *testing.T) {
 	for address, want := range map[string]string{
-		"a@Example.NET.": "example.net", "a@例え.example": "xn--r8jz45g.example", "a@b@example.net": "example.net", "a@[192.0.2.1]": "",
+		"a@Example.NET.": "example.net", "a@ mail.example.net ": "mail.example.net", "a@b--c.example": "b--c.example", "a@例え.example": "xn--r8jz45g.example", "a@b@example.net": "example.net", "a@[192.0.2.1]": "",
 		"a": "", "a@": "", "a@ex ample": "", "a@ex\x1b[31m.example": "", "a@ex\x00.example": "", "a@exam\tple": "", "a@*.example": "",
 	} {
 		if got := domainOf(address); got != want {

@@ -88,26 +88,18 @@ func nearMiss(typed string, lists ...[]domain) (near string) {
 	if len(typed) < len("qq.co") {
 		return ""
 	}
-	t := domain{glance: glanceAt(typed)}
+	glance := glanceAt(typed)
 	for _, known := range lists {
 		for i := range known {
 			k := &known[i]
 			switch {
-			case !t.glance.resembles(k.glance):
+			case !glance.resembles(k.glance):
 				continue
 			case typed == k.text:
 				return ""
 			case near != "":
 				continue
-			case wrongEnding(typed, k):
-				near = k.text
-				continue
-			case !oneSlip(len(typed)-len(k.text)) || !strings.HasSuffix(typed, k.ending):
-				continue
-			case t.text == "":
-				t = cutDomain(typed)
-			}
-			if t.ending == k.ending && t.name != "" && misspelt(t.name, k.name) {
+			case strings.HasPrefix(typed, k.name) && wrongEnding(typed[len(k.name):], k.ending), wrongName(typed, k):
 				near = k.text
 			}
 		}
@@ -115,30 +107,36 @@ func nearMiss(typed string, lists ...[]domain) (near string) {
 	return near
 }
 
-// oneSlip says whether one slip can make two lengths differ by so much.
-func oneSlip(difference int) bool { return -1 <= difference && difference <= 1 }
-
-// wrongEnding says whether typed is the name of k with an ending that was
-// mistyped (gmail.con), cut short (yahoo.tw, gmail) or run together (gmailcom).
-// Endings that others really have (gmx.at) are no errors, but for those that
-// .com so often turns into.
-func wrongEnding(typed string, k *domain) bool {
-	rest, found := strings.CutPrefix(typed, k.name)
-	ending, dotted := strings.CutPrefix(rest, ".")
-	switch {
-	case !found:
-		return false
-	case !dotted:
-		return rest == "" || rest == strings.ReplaceAll(k.ending, ".", "")
+// wrongEnding says whether rest, which follows the name of a domain, is its
+// ending, mistyped (gmail.con), cut short (yahoo.tw, gmail) or run together
+// (gmailcom). Endings that others really have (gmx.at) are no errors, but for
+// those that .com so often turns into.
+func wrongEnding(rest, ending string) bool {
+	typed, dotted := strings.CutPrefix(rest, ".")
+	if !dotted {
+		return rest == "" || rest == strings.ReplaceAll(ending, ".", "")
 	}
-	if k.ending == "com" && (ending == "co" || ending == "cm" || ending == "om") || strings.HasSuffix(k.ending, "."+ending) {
+	if ending == "com" && (typed == "co" || typed == "cm" || typed == "om") || strings.HasSuffix(ending, "."+typed) {
 		return true
 	}
-	if how := slip(ending, k.ending); how == slipSame || how == slipDifferent {
+	if how := slip(typed, ending); how == slipSame || how == slipDifferent {
 		return false
 	}
-	_, real := publicsuffix.PublicSuffix(ending)
+	_, real := publicsuffix.PublicSuffix(typed)
 	return !real
+}
+
+// wrongName says whether typed is k with one slip in its name.
+func wrongName(typed string, k *domain) bool {
+	if longer := len(typed) - len(k.text); longer < -1 || longer > 1 {
+		return false
+	}
+	name, found := strings.CutSuffix(typed, k.ending)
+	if !found || !misspelt(strings.TrimSuffix(name, "."), k.name) {
+		return false
+	}
+	ending, _ := publicsuffix.PublicSuffix(typed)
+	return ending == k.ending
 }
 
 // How one word may be typed for another.

@@ -124,7 +124,7 @@ func TestFindKnowsAListByEveryNameThatRepliesUse(t *testing.T) {
 func TestFindDoesNotTakeAStrangerForAList(t *testing.T) {
 	lists := Builtin()
 	for _, name := range []string{
-		"", ".", "org", "net.au", "co.uk", "bl.example", "spamhaus.org.example", "notspamhaus.org", "l1.apews.org",
+		"", ".", "org", "net.au", "co.uk", "bl.example", "spamhaus.org.example", "notspamhaus.org", "check.spamhaus.or", "l1.apews.org",
 		"private.spamcop.net", "dnsbl-4.uceprotect.net", "http://", strings.Repeat("a.", 5000) + "zen.spamhaus.org",
 	} {
 		if got, ok := Find(lists, name); ok {
