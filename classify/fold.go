@@ -249,6 +249,9 @@ func (f *folded) maskName(plain *folded, i int) int {
 	return i + len(name)
 }
 
+// hostMask stands for a domain name.
+const hostMask = "{host}"
+
 func maskOf(name []byte) string {
 	switch at := bytes.LastIndexByte(name, '@'); {
 	case at > 0:
@@ -256,7 +259,7 @@ func maskOf(name []byte) string {
 	case isIP(name):
 		return "{ip}"
 	case isHost(name):
-		return "{host}"
+		return hostMask
 	}
 	return ""
 }
