@@ -96,7 +96,7 @@ func (c *Classifier) judge(t *trial, q *question, text string, fromReply bool) {
 		}
 	}
 	if t.zone == "" && slices.ContainsFunc(t.matches[found:], func(m match) bool { return m.category.listed() }) {
-		t.zone, t.kind = c.list(s, &t.raw)
+		t.zone, t.kind = c.list(s, &t.raw, q)
 	}
 }
 

@@ -261,6 +261,9 @@ func nameAt(text []byte, i int) (end int, mask string) {
 	return end, ""
 }
 
+// hostMask stands for a domain name.
+const hostMask = "{host}"
+
 func maskOf(name []byte) string {
 	switch at := bytes.LastIndexByte(name, '@'); {
 	case at > 0:
@@ -268,7 +271,7 @@ func maskOf(name []byte) string {
 	case isIP(name):
 		return "{ip}"
 	case isHost(name):
-		return "{host}"
+		return hostMask
 	}
 	return ""
 }

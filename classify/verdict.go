@@ -118,6 +118,9 @@ func (t *trial) verdict() Classification {
 	}
 	if a.Category == Blocklisted || t.kind == privateList && a.Category == Rejected {
 		a.List = t.zone
+		if a.Reason == ReasonPrivateList && t.kind == "" && isListName(t.zone) { // it says whose
+			a.Reason = ""
+		}
 		a.Reason = or(a.Reason, t.kind.reason())
 	}
 	a.Rivals = t.rivals(won)

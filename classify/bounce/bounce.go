@@ -13,7 +13,7 @@
 //
 //	550 5.1.1 <a@example.net>... User unknown
 //
-// All of them end here as the same values: one [Report] a message, one
+// All of them end here as the same values: one [Report] a bounce, one
 // [Failure] a recipient. What the mail does not say stays empty; nothing is
 // invented, and nothing is judged here.
 //
@@ -82,6 +82,7 @@ type Report struct {
 	Original      Original  // the message that failed
 	Failures      []Failure // empty for what is not about a delivery
 	Notes         []Note    // damage met and limits reached while reading
+	Others        []*Report `json:",omitempty"` // of the other bounces that are attached to the same mail
 }
 
 // Failure is one recipient's fate.

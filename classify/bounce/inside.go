@@ -45,17 +45,24 @@ func (r *reader) readInside(h header, depth int) (size int64, d delimiter) {
 	return size, d
 }
 
-// reportInside makes the report of the first attached message that is one by
-// its text. Where none is, the report stays what it was.
+// reportInside makes the reports of the attached messages that are one by their
+// text. Where none is, the report stays what it was.
 func (r *reader) reportInside() {
-	outer, all := *r.rep, r.inside
+	outer, all, first := *r.rep, r.inside, r.rep
 	r.inside = nil
+	found := false
 	for _, m := range all {
-		*r.rep = Report{Original: m.returned, Notes: outer.Notes}
-		r.header, r.texts, r.original = m.header, m.texts, m.original
-		if r.finish(false); len(r.rep.Failures) > 0 {
-			return
+		if r.rep = first; found {
+			r.rep = &Report{}
 		}
+		*r.rep = Report{Original: m.returned, Notes: outer.Notes}
+		r.header, r.texts, r.original, r.dsn = m.header, m.texts, m.original, dsn{}
+		if r.finish(false); found {
+			r.keepOther(r.rep)
+		}
+		found = found || len(first.Failures) > 0
 	}
-	*r.rep = outer
+	if r.rep = first; !found {
+		*r.rep = outer
+	}
 }

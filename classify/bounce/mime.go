@@ -31,7 +31,11 @@ type reader struct {
 	nested   int  // bounces found inside others
 	top      bool // the header of the report itself is being read
 	inside   []inside
-	within   bool // one of them is being read
+	within   bool      // one of them is being read
+	forwards int       // at which depth bounces are attached to a mail that is none; 0 where none are
+	others   []*Report // of those after the first
+	told     int       // failures in them
+	lost     int       // failures in those that were too many
 	memory   *Memory
 	known    *memories // what is in it; nil where there is none, and for the first message
 }
@@ -345,7 +349,11 @@ func (r *reader) multipart(h header, depth int) delimiter {
 			continue
 		}
 		part, _, at, open := r.readHeader()
-		if d = at; open {
+		switch d = at; {
+		case !open:
+		case !part.has(keyContentType) && isDigest(h):
+			d = r.attached(part, depth+1)
+		default:
 			d = r.entity(part, depth+1)
 		}
 	}
@@ -402,8 +410,14 @@ func (r *reader) returned(h header, depth int) delimiter {
 	if len(inner) == 0 && !open {
 		return d
 	}
+	if open && r.isOther(inner, depth) {
+		return r.readOther(inner, depth)
+	}
 	if r.nested < 4 && len(r.dsn.groups) == 0 && (isReport(inner) || isBounceHeader(inner) && !isBounceHeader(r.header) && !isComplaint(r.header, r.header.text(keySubject))) {
 		r.nested++
+		if !isSigned(r.header, r.header.text(keySubject)) {
+			r.forwards = depth
+		}
 		r.header, r.texts, r.original = inner, nil, nil
 		r.rep.Original = Original{}
 		switch {

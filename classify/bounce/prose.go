@@ -33,6 +33,9 @@ func readProse(notice string, own func(string) bool) *prose {
 			blocks = names
 		}
 	}
+	if all := mixed(notice, own); covers(all, blocks) {
+		p.listed, blocks = true, all
+	}
 	p.notice = notice
 	if len(blocks) > 1 {
 		p.known = make(map[string]int, len(blocks))

@@ -54,10 +54,10 @@ func (r *Reader) Read(in io.Reader) (*Report, error) {
 	return rep, l.err
 }
 
-// All gives every report of an input whose form its content tells: a message,
-// an mbox, a log (a report for each delivery that failed or waits; the last
-// line that could be read, where none did) or a pasted text. It holds one
-// message at a time. An error of in ends it, after the report of what came
+// All gives every report of an input whose form its content tells: a message
+// (a report for each bounce that is attached), an mbox, a log (a report for each
+// delivery that failed or waits; the last line that could be read, where none
+// did) or a pasted text. It holds one message at a time. An error of in ends it, after the report of what came
 // before, and comes with a nil Report.
 func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 	return func(yield func(*Report, error) bool) {
@@ -71,12 +71,12 @@ func (r *Reader) All(in io.Reader) iter.Seq2[*Report, error] {
 		case isFromLine(firstLine(head)):
 			l.mbox = true
 			for next := true; more && next; next = l.message() {
-				more = yield(r.message(l), nil)
+				more = each(r.message(l), yield)
 			}
 		case isOutlook(head):
 			more = yield(readOutlook(l), nil)
 		case isMessage(head, l.newline):
-			more = yield(r.message(l), nil)
+			more = each(r.message(l), yield)
 		case isLog(head):
 			more = readLogLines(l, yield)
 		case isNoise(head):
@@ -122,6 +122,17 @@ func (l *lines) line() bool {
 		l.piece = len(rest) > 0 && rest[len(rest)-1] != l.newline
 	}
 	return true
+}
+
+// each gives a report, and those of the other bounces of the same mail.
+func each(rep *Report, yield func(*Report, error) bool) bool {
+	others := rep.Others
+	rep.Others = nil
+	more := yield(rep, nil)
+	for _, other := range others {
+		more = more && yield(other, nil)
+	}
+	return more
 }
 
 func (r *Reader) message(l *lines) *Report {

@@ -14,7 +14,7 @@ func (r *reader) readMessage(l *lines) *Report {
 	if r.lines != nil { // the first message has nothing to gain
 		known = r.memory.get()
 	}
-	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], inside: r.inside[:0], dsn: dsn{groups: r.dsn.groups[:0]}, top: true, memory: r.memory, known: known}
+	*r = reader{lines: l, rep: &Report{}, texts: r.texts[:0], bounds: r.bounds[:0], inside: r.inside[:0], others: r.others[:0], dsn: dsn{groups: r.dsn.groups[:0]}, top: true, memory: r.memory, known: known}
 	if l.arena = l.arena[:0]; cap(l.arena) == 0 {
 		l.arena = make(header, 0, 256)
 	}
@@ -31,6 +31,7 @@ func (r *reader) readMessage(l *lines) *Report {
 	}
 	r.entity(r.header, 0)
 	r.finish(false)
+	r.giveOthers()
 	if l.cut {
 		r.note("input.truncated", "bytes", strconv.Itoa(maxMessage))
 	}
