@@ -120,19 +120,14 @@ func (g *group) fill(from group) {
 	}
 }
 
-// failure is what the group says of its recipient. Heard is hearRemote, or
-// remembers it.
-func (g group) failure(heard func(string) Failure) Failure {
+// failure is what the group says of its recipient.
+func (g group) failure(known *memories) Failure {
 	_, diagnostic := typed(decodeWords(g.diagnostic))
 	kind, _ := typed(g.diagnostic)
 	if strings.Contains(g.extra, "smtp;") { // Exchange keeps the truth here
 		diagnostic = g.extra
 	}
-	said := hearOther
-	if kind == "smtp" || kind == "lmtp" || kind == "x-microsoft-smtp" {
-		said = heard
-	}
-	f := said(diagnostic)
+	f := known.hear(diagnostic, kind == "smtp" || kind == "lmtp" || kind == "x-microsoft-smtp")
 	if kind == "x-unix" && strings.Trim(diagnostic, "0123456789") == "" {
 		f = Failure{Text: diagnostic} // the exit status of a program, 255, is no reply
 	}
