@@ -621,7 +621,7 @@ func survey(body string) (copied int, status bool) {
 			continue
 		}
 		start := strings.LastIndexByte(body[max(0, i-maxHeading):i], '\n') + max(0, i-maxHeading) + 1
-		if line, _ := cutLine(body[start:min(len(body), i+maxHeading)]); announcesCopy(line) {
+		if line, _ := cutLine(body[start:min(len(body), i+maxHeading)]); isHeading(line, w) {
 			return i, status
 		}
 	}
@@ -665,16 +665,20 @@ const maxHeading = 200
 
 // announcesCopy tells the heading of the original.
 func announcesCopy(line string) bool {
-	line = strings.TrimSpace(line)
-	if len(line) < 12 || len(line) > 120 {
-		return false
-	}
 	for i, w := copies.find(line, 0); i >= 0; i, w = copies.find(line, i+1) {
-		if w < ruled || strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014") {
+		if isHeading(line, w) {
 			return true
 		}
 	}
 	return false
+}
+
+// isHeading is whether a line announces the original by a word of copies that
+// stands in it.
+func isHeading(line string, word int) bool {
+	line = strings.TrimSpace(line)
+	return len(line) >= 12 && len(line) <= 120 &&
+		(word < ruled || strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014"))
 }
 
 // isTrace tells a field that stands first in a header, and in no notice.
