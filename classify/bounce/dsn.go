@@ -166,12 +166,16 @@ func (g group) failure(known *memories) Failure {
 // typed splits "smtp; 550 ..." and "dns;mx.example.net" into type and value.
 // What has no type before a semicolon is all value.
 func typed(s string) (kind, value string) {
-	i := strings.IndexByte(s[:min(len(s), 25)], ';')
-	if i < 0 || strings.ContainsAny(strings.TrimSpace(s[:i]), " @<.:") {
-		return "", strings.TrimSpace(s)
+	if i := strings.IndexByte(s[:min(len(s), 25)], ';'); i >= 0 {
+		if kind = strings.TrimSpace(s[:i]); !notType.in(kind) {
+			return lower(kind), strings.TrimSpace(s[i+1:])
+		}
 	}
-	return lower(strings.TrimSpace(s[:i])), strings.TrimSpace(s[i+1:])
+	return "", strings.TrimSpace(s)
 }
+
+// notType are bytes that no type has.
+var notType = newCutset(" @<.:")
 
 // typedAddress is the address of a recipient field.
 func typedAddress(s string) string {
