@@ -120,19 +120,14 @@ func (g *group) fill(from group) {
 	}
 }
 
-// failure is what the group says of its recipient. Heard is hearRemote, or
-// remembers it.
-func (g group) failure(heard func(string) Failure) Failure {
+// failure is what the group says of its recipient.
+func (g group) failure(known *memories) Failure {
 	_, diagnostic := typed(decodeWords(g.diagnostic))
 	kind, _ := typed(g.diagnostic)
 	if strings.Contains(g.extra, "smtp;") { // Exchange keeps the truth here
 		diagnostic = g.extra
 	}
-	said := hearOther
-	if kind == "smtp" || kind == "lmtp" || kind == "x-microsoft-smtp" {
-		said = heard
-	}
-	f := said(diagnostic)
+	f := known.hear(diagnostic, kind == "smtp" || kind == "lmtp" || kind == "x-microsoft-smtp")
 	if kind == "x-unix" && strings.Trim(diagnostic, "0123456789") == "" {
 		f = Failure{Text: diagnostic} // the exit status of a program, 255, is no reply
 	}
@@ -171,12 +166,16 @@ func (g group) failure(heard func(string) Failure) Failure {
 // typed splits "smtp; 550 ..." and "dns;mx.example.net" into type and value.
 // What has no type before a semicolon is all value.
 func typed(s string) (kind, value string) {
-	i := strings.IndexByte(s[:min(len(s), 25)], ';')
-	if i < 0 || strings.ContainsAny(strings.TrimSpace(s[:i]), " @<.:") {
-		return "", strings.TrimSpace(s)
+	if i := strings.IndexByte(s[:min(len(s), 25)], ';'); i >= 0 {
+		if kind = strings.TrimSpace(s[:i]); !notType.in(kind) {
+			return lower(kind), strings.TrimSpace(s[i+1:])
+		}
 	}
-	return lower(strings.TrimSpace(s[:i])), strings.TrimSpace(s[i+1:])
+	return "", strings.TrimSpace(s)
 }
+
+// notType are bytes that no type has.
+var notType = newCutset(" @<.:")
 
 // typedAddress is the address of a recipient field.
 func typedAddress(s string) string {

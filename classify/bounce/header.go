@@ -382,6 +382,16 @@ func (c *cutset) trim(s string) string {
 	return s
 }
 
+// in is strings.ContainsAny.
+func (c *cutset) in(s string) bool {
+	for i := range len(s) {
+		if c[s[i]] {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	aroundHost    = newCutset(".<>'\":")
 	aroundAddress = newCutset("[]()<>'\"")

@@ -143,15 +143,27 @@ var complaints = newPhrases("abuse report for", "complaint about message from", 
 // actionTold tells a warning from a failure by its words.
 func actionTold(subject, notice string) Action {
 	notice = notice[:min(len(notice), maxValue)]
-	if !givenUp.in(notice) && (delaySubjects.in(subject) || delays.in(notice)) {
+	delayed := false
+	for i, w := fates.find(notice, 0); i >= 0; i, w = fates.find(notice, i+1) {
+		if w < stillTried {
+			return ActionFailed
+		}
+		delayed = true
+	}
+	if delayed || delaySubjects.in(subject) {
 		return ActionDelayed
 	}
 	return ActionFailed
 }
 
-// What tells a failure for good from a delivery that is still tried.
-var (
-	givenUp       = newPhrases("permanent error", "failed permanently", "permanent fatal", "given up", "permanent failure")
-	delaySubjects = newPhrases("delay", "warning", "still being retried", "延迟", "延遲")
-	delays        = newPhrases("warning message only", "warning only", "has been delayed", "will be retried", "is delayed", "will keep trying", "not yet been delivered", "continue to try", "will continue trying")
+// fates tell a failure for good, and from stillTried on a delivery that is still
+// tried.
+var fates = newPhrases(
+	"permanent error", "failed permanently", "permanent fatal", "given up", "permanent failure",
+	"warning message only", "warning only", "has been delayed", "will be retried", "is delayed", "will keep trying", "not yet been delivered", "continue to try", "will continue trying",
 )
+
+const stillTried = 5
+
+// delaySubjects are what warnings have for a subject.
+var delaySubjects = newPhrases("delay", "warning", "still being retried", "延迟", "延遲")

@@ -80,7 +80,7 @@ func (r row) accounting() (*Report, bool) {
 	if !ok || !strings.Contains(r["rcpt"], "@") {
 		return noDelivery()
 	}
-	f := group{final: r["rcpt"], original: r["orcpt"], action: string(action), status: r["dsnStatus"], remote: r["dsnMta"], diagnostic: r["dsnDiag"]}.failure(hearRemote)
+	f := group{final: r["rcpt"], original: r["orcpt"], action: string(action), status: r["dsnStatus"], remote: r["dsnMta"], diagnostic: r["dsnDiag"]}.failure(nil)
 	f.Sender = r["orig"]
 	f.setRemote(Host{f.Remote.Name, parseIP(r["dlvDestinationIp"])})
 	f.sentFrom(r["dlvSourceIp"])

@@ -40,7 +40,8 @@ type memories struct {
 	held    atomic.Int64 // bytes of all texts that are kept
 	texts   memory[knownText]
 	notices memory[knownNotice]
-	replies memory[Failure]
+	replies memory[Failure] // what a remote server said
+	reports memory[Failure] // what else tells of a failure
 }
 
 // memory keeps what texts were read as. A text has one slot, by its hash, and is
@@ -117,7 +118,7 @@ func (r *reader) textOf(encoding, charset string, html bool, extra int64) *text 
 // knownNotice is a notice that was read. It says the same in another message
 // where the same of its addresses are the report's own.
 type knownNotice struct {
-	prose
+	*prose
 	asked []askedAddress
 }
 
@@ -139,14 +140,14 @@ func (k *knownNotice) holds(own func(string) bool) bool {
 // prose is what a notice says.
 func (r *reader) prose(notice string) *prose {
 	if r.known == nil || len(notice) > maxKnown {
-		return readProse(notice, r.isOwn)
+		return readProse(notice, r.isOwn, r.known)
 	}
 	s, again := r.known.notices.at(maphash.String(r.known.seed, notice))
 	if k := s.kept.Load(); k != nil && k.text == notice && k.as.holds(r.isOwn) {
-		return &k.as.prose
+		return k.as.prose
 	}
 	if !again {
-		return readProse(notice, r.isOwn)
+		return readProse(notice, r.isOwn, r.known)
 	}
 	notice = strings.Clone(notice) // of a longer text, perhaps
 	var asked []askedAddress
@@ -154,29 +155,31 @@ func (r *reader) prose(notice string) *prose {
 		own := r.isOwn(address)
 		asked = append(asked, askedAddress{address, own})
 		return own
-	})
+	}, r.known)
 	if len(asked) <= maxAsked {
-		p.whole() // which nobody needs to ask again
-		s.keep(&r.known.held, notice, knownNotice{*p, asked})
+		s.keep(&r.known.held, notice, knownNotice{p, asked})
 	}
 	return p
 }
 
-// hear is hearRemote.
-func (r *reader) hear(reply string) Failure {
-	if r.known == nil || len(reply) > maxKnown {
-		return hearRemote(reply)
+// hear is hear, of a text that may be known.
+func (m *memories) hear(text string, remote bool) Failure {
+	if m == nil || text == "" || len(text) > maxKnown {
+		return hear(text, remote)
 	}
-	s, again := r.known.replies.at(maphash.String(r.known.seed, reply))
-	if k := s.kept.Load(); k != nil && k.text == reply {
+	heard := &m.reports
+	if remote {
+		heard = &m.replies
+	}
+	s, again := heard.at(maphash.String(m.seed, text))
+	if k := s.kept.Load(); k != nil && k.text == text {
 		return k.as
 	}
-	if again {
-		reply = strings.Clone(reply)
+	if !again {
+		return hear(text, remote)
 	}
-	f := hearRemote(reply)
-	if again {
-		s.keep(&r.known.held, reply, f)
-	}
+	text = strings.Clone(text)
+	f := hear(text, remote)
+	s.keep(&m.held, text, f)
 	return f
 }

@@ -129,7 +129,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	held := 0
 	for i := range r.Memory.texts {
-		for _, k := range []interface{ size() int }{r.Memory.texts[i].kept.Load(), r.Memory.notices[i].kept.Load(), r.Memory.replies[i].kept.Load()} {
+		for _, k := range []interface{ size() int }{r.Memory.texts[i].kept.Load(), r.Memory.notices[i].kept.Load(), r.Memory.replies[i].kept.Load(), r.Memory.reports[i].kept.Load()} {
 			held += k.size()
 		}
 	}

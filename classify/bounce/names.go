@@ -10,11 +10,14 @@ func isAddress(s string) bool {
 	if at <= 0 || at == len(s)-1 || s[0] == '/' || s[0] == '|' || hasPrefixFold(s, "imceaex-") {
 		return false
 	}
-	if s[0] != '"' && strings.ContainsAny(s[:at], " \t<>") || strings.ContainsAny(s[at:], " \t<>") {
+	if s[0] != '"' && notAddress.in(s[:at]) || notAddress.in(s[at:]) {
 		return false
 	}
 	return strings.IndexByte(s[:at], '/') < 0 || strings.IndexByte(s[at:], '.') >= 0
 }
+
+// notAddress are bytes that an address has at most in quotes.
+var notAddress = newCutset(" \t<>")
 
 // unwrapAddress reads "IMCEASMTP-lee+40example+2Enet@example.org", as Exchange
 // writes an address of another system; what is none it gives back.

@@ -47,14 +47,14 @@ func (r *reader) readNotification(body string) bool {
 	case "Delivery":
 		r.rep.Kind = KindDelivered
 		for _, addr := range n.Delivery.Recipients[:min(len(n.Delivery.Recipients), maxFailures)] {
-			f := hear(n.Delivery.Response, true)
+			f := r.known.hear(n.Delivery.Response, true)
 			f.Recipient, f.Action, f.Sender = addr, ActionDelivered, n.Mail.Source
 			r.rep.Failures = append(r.rep.Failures, f)
 		}
 	case "Bounce":
 		r.rep.Kind = KindBounce
 		for _, to := range n.Bounce.Recipients[:min(len(n.Bounce.Recipients), maxFailures)] {
-			f := group{final: to.Address, action: to.Action, status: to.Status, diagnostic: to.Diagnostic}.failure(r.hear)
+			f := group{final: to.Address, action: to.Action, status: to.Status, diagnostic: to.Diagnostic}.failure(r.known)
 			f.Sender = n.Mail.Source
 			r.rep.Failures = append(r.rep.Failures, f)
 		}

@@ -15,11 +15,17 @@ type phrases struct {
 }
 
 // place is that of such bytes in a word.
-type place struct{ word, offset, next uint16 } // one more than the next with the same hash
+type place struct {
+	word, offset uint16
+	next         uint16 // one more than the next with the same hash
+	first        uint32 // the first bytes of the word, folded
+}
 
 const (
-	hashes  = 1 << 12
-	maxStep = 12
+	hashBits   = 12
+	hashes     = 1 << hashBits
+	hashFactor = 0x9E3779B1
+	maxStep    = 12
 )
 
 func newPhrases(words ...string) *phrases {
@@ -35,15 +41,17 @@ func newPhrases(words ...string) *phrases {
 		for offset := range p.step {
 			h := p.hash(load(w, offset))
 			p.seen[h/64] |= 1 << (h % 64)
-			p.places = append(p.places, place{uint16(i), uint16(offset), p.heads[h]})
+			p.places = append(p.places, place{uint16(i), uint16(offset), p.heads[h], p.fold(load(w, 0))})
 			p.heads[h] = uint16(len(p.places))
 		}
 	}
 	return p
 }
 
-// hash is of the bytes of the mask, without regard to case.
-func (p *phrases) hash(b uint32) uint32 { return (b&p.mask | 0x20202020) * 0x9E3779B1 >> 20 }
+// fold takes the bytes of the mask, without regard to case; the hash is of
+// these.
+func (p *phrases) fold(b uint32) uint32 { return b&p.mask | 0x20202020 }
+func (p *phrases) hash(b uint32) uint32 { return p.fold(b) * hashFactor >> (32 - hashBits) }
 
 // load is the four bytes at i, or as many as there are.
 func load(s string, i int) (b uint32) {
@@ -61,16 +69,12 @@ func load(s string, i int) (b uint32) {
 // where there is none. Of words that begin at the same place the one that was
 // named first is found.
 func (p *phrases) find(s string, i int) (at, word int) {
-	step := p.step
-	for j := i; j+3 <= len(s); j += step {
-		h := p.hash(load(s, j))
-		if p.seen[h/64]>>(h%64)&1 == 0 {
-			continue
-		}
+	for j := p.skip(s, i); j+3 <= len(s); j = p.skip(s, j+p.step) {
 		at = -1
-		for n := p.heads[h]; n != 0; n = p.places[n-1].next {
-			w, start := int(p.places[n-1].word), j-int(p.places[n-1].offset)
-			if start >= i && (at < 0 || start < at || start == at && w < word) && hasPrefixFold(s[start:], p.words[w]) {
+		for n := p.heads[p.hash(load(s, j))]; n != 0; n = p.places[n-1].next {
+			place := &p.places[n-1]
+			w, start := int(place.word), j-int(place.offset)
+			if start >= i && (at < 0 || start < at || start == at && w < word) && p.fold(load(s, start)) == place.first && hasPrefixFold(s[start:], p.words[w]) {
 				at, word = start, w
 			}
 		}
@@ -79,6 +83,20 @@ func (p *phrases) find(s string, i int) (at, word int) {
 		}
 	}
 	return -1, -1
+}
+
+// skip goes on from i, step by step, past the bytes that are in no word.
+func (p *phrases) skip(s string, i int) int {
+	step, mask := p.step, p.mask
+	for ; i >= 0 && i < len(s)-3; i += step {
+		four := s[i : i+4] // as load does
+		b := uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24
+		h := (b&mask | 0x20202020) * hashFactor >> (32 - hashBits)
+		if p.seen[h/64]>>(h%64)&1 != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // in tells whether any of the words stands in s.

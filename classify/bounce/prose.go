@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // prose is what a report tells in words for people: no two servers alike, but
@@ -14,18 +15,19 @@ type prose struct {
 	listed   bool // the addresses stood first on their lines
 	notice   string
 	session  session
-	known    map[string]int // the failures by their address, where there are several
-	more     int            // failures that were too many to keep
-	heard    *Failure       // whole, once it was asked
-	host     string         // that signs
-	size     int64          // of the original, 0 where it is not told
+	places   map[string]int          // of the failures by their address, where there are several
+	more     int                     // failures that were too many to keep
+	known    *memories               // nil where there is none
+	heard    atomic.Pointer[Failure] // whole, once it was asked
+	host     string                  // that signs
+	size     int64                   // of the original, 0 where it is not told
 }
 
 // readProse reads a notice. Own tells the addresses that did not fail: the
 // sender's, and those of postmasters.
-func readProse(notice string, own func(string) bool) *prose {
-	p := &prose{host: signedHost(notice), size: toldSize(notice)}
-	notice, p.session = cutSession(plainMDaemon(notice))
+func readProse(notice string, own func(string) bool, known *memories) *prose {
+	p := &prose{known: known, host: signedHost(notice), size: toldSize(notice)}
+	notice, p.session = cutSession(plainMDaemon(notice), known)
 	blocks := listed(notice, own)
 	if p.listed = len(blocks) > 0; !p.listed {
 		blocks = mentioned(notice, own)
@@ -38,7 +40,7 @@ func readProse(notice string, own func(string) bool) *prose {
 	}
 	p.notice = notice
 	if len(blocks) > 1 {
-		p.known = make(map[string]int, len(blocks))
+		p.places = make(map[string]int, len(blocks))
 	}
 	for _, b := range blocks {
 		p.add(b)
@@ -54,12 +56,13 @@ func readProse(notice string, own func(string) bool) *prose {
 // whole is what the text as a whole says, for where a reason stands by no
 // address.
 func (p *prose) whole() Failure {
-	if p.heard == nil {
-		f := hear(p.notice, false)
-		p.session.complete(&f, "")
-		p.heard = &f
+	if f := p.heard.Load(); f != nil {
+		return *f
 	}
-	return *p.heard
+	f := p.known.hear(p.notice, false)
+	p.session.complete(&f, "")
+	p.heard.Store(&f)
+	return f
 }
 
 // replies is false where no reply stands anywhere in the text.
@@ -76,7 +79,7 @@ type block struct {
 }
 
 func (p *prose) add(b block) {
-	i, again := p.known[lower(b.address)]
+	i, again := p.places[lower(b.address)]
 	if !again && len(p.failures) >= maxFailures {
 		p.more++
 		return
@@ -84,11 +87,11 @@ func (p *prose) add(b block) {
 	if b.before != "" && hasPrefixFold(strings.TrimSpace(b.reason), "from: ") { // James: the address ends what is told
 		b.reason = ""
 	}
-	f := hear(b.reason, false)
+	f := p.known.hear(b.reason, false)
 	if strings.HasPrefix(b.before, "pipe to ") { // Exim: what the address stands for
 		f.Text = clip(b.before+" "+f.Text, maxValue)
 	} else if f.Reply.Text == "" && b.before != "" && (f.Text == "" || b.shared || mayReply(b.before)) {
-		if g := hear(b.before, false); f.Text == "" || b.shared || g.Reply.Text != "" {
+		if g := p.known.hear(b.before, false); f.Text == "" || b.shared || g.Reply.Text != "" {
 			g.Text = strings.TrimSpace(clip(g.Text+" "+f.Text, maxValue))
 			f = g
 		}
@@ -101,8 +104,8 @@ func (p *prose) add(b block) {
 		f.Recipient = cmp.Or(replyRecipient(f.Text), f.Recipient)
 	}
 	if !again {
-		if p.known != nil {
-			p.known[lower(b.address)] = len(p.failures)
+		if p.places != nil {
+			p.places[lower(b.address)] = len(p.failures)
 		}
 		p.failures = append(p.failures, f)
 		return
@@ -454,7 +457,7 @@ var (
 )
 
 // cutSession takes the transcript out of a notice.
-func cutSession(notice string) (string, session) {
+func cutSession(notice string, known *memories) (string, session) {
 	var s session
 	if !hasLine(notice, "<<< ") && !transcripts.in(notice) {
 		return notice, s
@@ -485,7 +488,7 @@ func cutSession(notice string) (string, session) {
 		case !inside:
 			rest = append(append(rest, line...), '\n')
 		case line != "" && len(s.own) < maxFailures:
-			s.conclude(line)
+			s.conclude(line, known)
 		}
 	}
 	return string(rest), s
@@ -526,8 +529,8 @@ func (s *session) hear(line, command string, host Host) {
 }
 
 // conclude files "550 5.1.1 <a@example.net>... User unknown".
-func (s *session) conclude(line string) {
-	f := hear(line, false)
+func (s *session) conclude(line string, known *memories) {
+	f := known.hear(line, false)
 	if f.Reply.Code == 0 && f.Reply.Text == "" {
 		if len(s.aside) < maxValue {
 			s.aside = joinFields(s.aside, line)
@@ -621,7 +624,7 @@ func survey(body string) (copied int, status bool) {
 			continue
 		}
 		start := strings.LastIndexByte(body[max(0, i-maxHeading):i], '\n') + max(0, i-maxHeading) + 1
-		if line, _ := cutLine(body[start:min(len(body), i+maxHeading)]); announcesCopy(line) {
+		if line, _ := cutLine(body[start:min(len(body), i+maxHeading)]); isHeading(line, w) {
 			return i, status
 		}
 	}
@@ -665,16 +668,20 @@ const maxHeading = 200
 
 // announcesCopy tells the heading of the original.
 func announcesCopy(line string) bool {
-	line = strings.TrimSpace(line)
-	if len(line) < 12 || len(line) > 120 {
-		return false
-	}
 	for i, w := copies.find(line, 0); i >= 0; i, w = copies.find(line, i+1) {
-		if w < ruled || strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014") {
+		if isHeading(line, w) {
 			return true
 		}
 	}
 	return false
+}
+
+// isHeading is whether a line announces the original by a word of copies that
+// stands in it.
+func isHeading(line string, word int) bool {
+	line = strings.TrimSpace(line)
+	return len(line) >= 12 && len(line) <= 120 &&
+		(word < ruled || strings.IndexByte("-|=*_", line[0]) >= 0 || strings.HasPrefix(line, "\u2014"))
 }
 
 // isTrace tells a field that stands first in a header, and in no notice.

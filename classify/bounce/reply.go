@@ -109,11 +109,6 @@ func hear(s string, remote bool) (f Failure) {
 	return f
 }
 
-// hearRemote is hear for what a remote server said, hearOther for what else a
-// status may quote.
-func hearRemote(s string) Failure { return hear(s, true) }
-func hearOther(s string) Failure  { return hear(s, false) }
-
 // mayReply is false for a text in which hear finds no reply, and costs less.
 func mayReply(s string) bool {
 	s = strings.TrimSpace(s[:min(len(s), maxValue)])

@@ -306,7 +306,7 @@ func lineWith(s, prefix string) int {
 func (r *reader) failures(p *prose) []Failure {
 	var all []Failure
 	for _, g := range r.dsn.groups {
-		f := r.complete(g.failure(r.hear), p)
+		f := r.complete(g.failure(r.known), p)
 		if g.diagnostic == "" && f.Reply.Code == 0 { // the comment of a status is not all that is told
 			f.Text = r.toldOf(f, p)
 		}
